@@ -1,0 +1,54 @@
+//! Arguments that complete a chain's configuration.
+
+use crate::output::CommandError;
+use clap::Args;
+use doppio_protocol::config::{AuthRule, ChainProfile, Overrides, ProfileError};
+use std::path::Path;
+
+/// What rollup.json does not say.
+#[derive(Debug, Args)]
+pub(crate) struct ChainArgs {
+    /// Accept keys of rollup.json that no supported node knows
+    #[arg(long = "rollup.ignore-unknown-keys")]
+    pub(crate) ignore_unknown_keys: bool,
+
+    /// Chain profile: upstream, celo, or a file. Default: the folder's profile.json, else by chain
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+
+    /// Who may post batches, instead of what rollup.json and the profile say: sender,
+    /// inbox-contract, inbox-contract-inline, auth-event, auth-event-caller or
+    /// auth-event-caller-delayed
+    #[arg(long, value_name = "RULE")]
+    batch_auth: Option<AuthRule>,
+
+    /// L1 time, in seconds since the Unix epoch, from which that rule holds
+    #[arg(long, value_name = "L1 TIME")]
+    auth_from: Option<u64>,
+}
+
+impl ChainArgs {
+    /// The overrides that the arguments ask for.
+    pub(crate) fn overrides(&self) -> Result<Overrides, CommandError> {
+        let profile = match &self.profile {
+            None => None,
+            Some(name) => Some(read_profile(name)?),
+        };
+        Ok(Overrides {
+            profile,
+            batch_auth: self.batch_auth,
+            auth_from: self.auth_from,
+            l1_blob_schedule: None,
+        })
+    }
+}
+
+/// A profile by its name, or else out of a file.
+fn read_profile(name: &str) -> Result<ChainProfile, CommandError> {
+    match ChainProfile::named(name) {
+        Err(ProfileError::Unknown(_)) if Path::new(name).exists() => {
+            Ok(ChainProfile::parse(&std::fs::read_to_string(name)?)?)
+        }
+        result => Ok(result?),
+    }
+}

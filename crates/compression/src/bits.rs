@@ -1,0 +1,107 @@
+//! Bits of a byte stream, lowest first, as deflate and brotli both read them.
+
+/// A position in a compressed stream, with up to 64 bits taken ahead into a register.
+///
+/// The stream itself is not stored: it is passed to the calls that read from it, and it must
+/// always be the same one. Past its end the register fills with zeros; [`BitReader::left`] tells
+/// how many real bits there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BitReader {
+    /// The next bits of the stream. Bits above the first `count` are either zero or a correct
+    /// preview of the bytes at `next`.
+    pub(crate) bits: u64,
+    /// How many bits of `bits` have been accounted for in `next`.
+    pub(crate) count: u32,
+    /// The first byte of the stream that is not (wholly) in `bits`.
+    pub(crate) next: usize,
+}
+
+impl BitReader {
+    pub(crate) const fn at(next: usize) -> Self {
+        Self {
+            bits: 0,
+            count: 0,
+            next,
+        }
+    }
+
+    /// Tops the register up to at least 56 bits, or to all the bits that are left.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self, input: &[u8]) {
+        if let Some(word) = word_at(input, self.next) {
+            self.refill_word(word);
+        } else {
+            self.refill_tail(input);
+        }
+    }
+
+    /// The same, with the eight bytes at `next` in hand.
+    #[inline(always)]
+    pub(crate) fn refill_word(&mut self, word: u64) {
+        self.bits |= word << self.count;
+        // Whole bytes that fit above `count`; `count` then becomes 56 to 63.
+        self.next += ((63 - self.count) >> 3) as usize;
+        self.count |= 56;
+    }
+
+    #[cold]
+    fn refill_tail(&mut self, input: &[u8]) {
+        while self.count < 56 {
+            let Some(&byte) = input.get(self.next) else {
+                break;
+            };
+            self.bits |= u64::from(byte) << self.count;
+            self.count += 8;
+            self.next += 1;
+        }
+    }
+
+    /// How many bits of the stream have not been dropped yet.
+    #[inline(always)]
+    pub(crate) fn left(&self, input: &[u8]) -> usize {
+        (input.len() - self.next) * 8 + self.count as usize
+    }
+
+    /// How many bits of the stream have been dropped.
+    #[inline(always)]
+    pub(crate) const fn position(&self) -> usize {
+        self.next * 8 - self.count as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn drop(&mut self, count: u32) {
+        self.bits >>= count;
+        self.count -= count;
+    }
+
+    /// The next `count` bits (at most 32), which stay in the register.
+    #[inline(always)]
+    pub(crate) const fn peek(&self, count: u32) -> u32 {
+        low_bits(self.bits, count)
+    }
+
+    /// The first byte that no bit has been dropped from.
+    pub(crate) const fn next_whole_byte(&self) -> usize {
+        self.next - (self.count / 8) as usize
+    }
+}
+
+/// Eight bytes at `at`, if the stream has them.
+#[inline(always)]
+pub(crate) fn word_at(input: &[u8], at: usize) -> Option<u64> {
+    let bytes = input.get(at..)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*bytes))
+}
+
+/// The lowest `count` bits, `count` at most 32.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "masked to at most 32 bits")]
+pub(crate) const fn low_bits(bits: u64, count: u32) -> u32 {
+    (bits & !(u64::MAX << count)) as u32
+}
+
+/// The lowest `count` bits as a table index, `count` at most 32.
+#[inline(always)]
+pub(crate) const fn index(bits: u64, count: u32) -> usize {
+    low_bits(bits, count) as usize
+}

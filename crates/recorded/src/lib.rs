@@ -1,0 +1,14 @@
+//! Recorded chains: folders that hold what a real node read and derived, block by block.
+//!
+//! [`RecordedChain`] reads such a folder and believes nothing in it: L1 headers, transactions and
+//! receipts are checked against their hashes and roots, L2 blocks against theirs. [`Replay`]
+//! derives the chain again and compares every block.
+
+mod files;
+mod l1_json;
+mod recording;
+mod replay;
+
+pub use l1_json::{L1BlockJson, L1JsonError};
+pub use recording::{OpenOptions, RecordedChain, RecordedL2Block, RecordingError};
+pub use replay::{Mismatch, Replay, ReplayError, ReplayProgress, ReplayReport};

@@ -1,0 +1,328 @@
+//! The folder of a recorded chain.
+
+use crate::{
+    files::{Lines, read_text},
+    l1_json::{L1BlockJson, L1JsonError},
+};
+use alloy_primitives::{B256, Bytes};
+use doppio_derive::ResetPoint;
+use doppio_protocol::{
+    L2BlockRef,
+    blob::{BLOB_SIZE, Blob},
+    block::BlockId,
+    config::{
+        BlobSchedule, ChainConfig, ChainConfigError, ChainProfile, L1ConfigError, Overrides,
+        ParseError, ProfileError, RollupConfig,
+    },
+    l1::L1Block,
+    l2::{L2Block, L2BlockError},
+};
+use serde::Deserialize;
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use thiserror::Error;
+
+/// Why a recording cannot be read, or is not believed.
+#[derive(Debug, Error)]
+pub enum RecordingError {
+    /// A file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// A line is not what its file holds.
+    #[error("{}, line {line}: {error}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+    /// A file is missing.
+    #[error("the recording has no {0}")]
+    Missing(&'static str),
+    /// rollup.json is refused.
+    #[error("rollup.json: {0}")]
+    Rollup(#[from] ParseError),
+    /// The parts of the configuration do not fit.
+    #[error(transparent)]
+    Chain(#[from] ChainConfigError),
+    /// profile.json is refused.
+    #[error("profile.json: {0}")]
+    Profile(#[from] ProfileError),
+    /// l1-chain-config.json is refused.
+    #[error("l1-chain-config.json: {0}")]
+    L1Config(#[from] L1ConfigError),
+    /// An L1 block is not what it claims to be.
+    #[error(transparent)]
+    L1(#[from] L1JsonError),
+    /// An L2 block is not what it claims to be.
+    #[error("recorded L2 block {number}: {error}")]
+    L2 {
+        /// Height of the block.
+        number: u64,
+        /// What is wrong.
+        error: L2BlockError,
+    },
+    /// An L2 block does not hash to its hash.
+    #[error("recorded L2 block {number} hashes to {found}, not to {expected}")]
+    L2Hash {
+        /// Height of the block.
+        number: u64,
+        /// Recorded.
+        expected: B256,
+        /// Computed.
+        found: B256,
+    },
+    /// A blob of another size.
+    #[error("the recorded blob {0} has not {BLOB_SIZE} bytes")]
+    BlobSize(B256),
+    /// The recording does not hold the block that the rollup starts after.
+    #[error("the recording does not hold L1 block {0}, where the rollup starts")]
+    NoStart(BlockId),
+}
+
+/// A block as it was recorded.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RecordedL2Block {
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+    /// RLP of the whole block.
+    pub raw: Bytes,
+    /// Output root, on some lines.
+    #[serde(default)]
+    pub output_root: Option<B256>,
+    /// Storage root of the message passer, on some lines.
+    #[serde(default)]
+    pub withdrawal_storage_root: Option<B256>,
+}
+
+impl RecordedL2Block {
+    /// Decodes the block and checks its hash.
+    pub fn decode(&self) -> Result<L2Block, RecordingError> {
+        let number = self.number;
+        let block =
+            L2Block::decode(&self.raw).map_err(|error| RecordingError::L2 { number, error })?;
+        if block.hash != self.hash {
+            let (expected, found) = (self.hash, block.hash);
+            return Err(RecordingError::L2Hash {
+                number,
+                expected,
+                found,
+            });
+        }
+        Ok(block)
+    }
+}
+
+#[derive(Deserialize)]
+struct BlobLine {
+    versioned_hash: B256,
+    blob: Bytes,
+}
+
+#[derive(Deserialize)]
+struct PayloadLine {
+    commitment: Bytes,
+    payload: Bytes,
+}
+
+#[derive(Deserialize)]
+struct SafeLine {
+    l1: u64,
+    safe: BlockId,
+}
+
+#[derive(Deserialize)]
+struct VerdictLine {
+    l1: u64,
+    index: u32,
+    node: String,
+}
+
+/// What an operator sets beside the folder.
+#[derive(Debug, Default)]
+pub struct OpenOptions {
+    /// Accept rollup.json with unknown keys.
+    pub ignore_unknown_keys: bool,
+    /// What overrides the folder's files.
+    pub overrides: Overrides,
+}
+
+/// A recorded chain.
+pub struct RecordedChain {
+    folder: PathBuf,
+    /// The chain's configuration.
+    pub chain: Arc<ChainConfig>,
+    /// What was noticed in rollup.json.
+    pub warnings: Vec<String>,
+    /// L2 blocks from genesis on.
+    pub l2_blocks: Vec<RecordedL2Block>,
+    blobs: HashMap<B256, Box<Blob>>,
+    payloads: HashMap<Bytes, Bytes>,
+    safe_heads: HashMap<u64, BlockId>,
+    verdicts: HashMap<(u64, u32), bool>,
+}
+
+impl core::fmt::Debug for RecordedChain {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RecordedChain")
+            .field("folder", &self.folder)
+            .field("l2_blocks", &self.l2_blocks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RecordedChain {
+    /// Opens a folder. L1 blocks are not read yet.
+    pub fn open(folder: &Path, options: OpenOptions) -> Result<Self, RecordingError> {
+        let (chain, warnings) = Self::read_config(folder, options)?;
+        let l2_blocks = Lines::<RecordedL2Block>::open(folder, "l2")?
+            .ok_or(RecordingError::Missing("l2.jsonl.gz"))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut recorded = Self {
+            folder: folder.to_owned(),
+            chain: Arc::new(chain),
+            warnings,
+            l2_blocks,
+            blobs: HashMap::new(),
+            payloads: HashMap::new(),
+            safe_heads: HashMap::new(),
+            verdicts: HashMap::new(),
+        };
+        recorded.read_data()?;
+        Ok(recorded)
+    }
+
+    fn read_config(
+        folder: &Path,
+        options: OpenOptions,
+    ) -> Result<(ChainConfig, Vec<String>), RecordingError> {
+        let rollup =
+            read_text(folder, "rollup.json")?.ok_or(RecordingError::Missing("rollup.json"))?;
+        let parsed = RollupConfig::parse(&rollup, options.ignore_unknown_keys)?;
+        let mut overrides = options.overrides;
+        if overrides.profile.is_none()
+            && let Some(json) = read_text(folder, "profile.json")?
+        {
+            overrides.profile = Some(ChainProfile::parse(&json)?);
+        }
+        if overrides.l1_blob_schedule.is_none()
+            && let Some(json) = read_text(folder, "l1-chain-config.json")?
+        {
+            overrides.l1_blob_schedule = Some(BlobSchedule::from_l1_chain_config(&json)?);
+        }
+        Ok((ChainConfig::new(parsed.config, overrides)?, parsed.warnings))
+    }
+
+    fn read_data(&mut self) -> Result<(), RecordingError> {
+        for line in Lines::<BlobLine>::open(&self.folder, "blobs")?
+            .into_iter()
+            .flatten()
+        {
+            let line = line?;
+            let blob: Box<[u8]> = line.blob.to_vec().into();
+            let blob = Box::<Blob>::try_from(blob)
+                .map_err(|_| RecordingError::BlobSize(line.versioned_hash))?;
+            self.blobs.insert(line.versioned_hash, blob);
+        }
+        for line in Lines::<PayloadLine>::open(&self.folder, "payloads")?
+            .into_iter()
+            .flatten()
+        {
+            let line = line?;
+            self.payloads.insert(line.commitment, line.payload);
+        }
+        for line in Lines::<SafeLine>::open(&self.folder, "safe")?
+            .into_iter()
+            .flatten()
+        {
+            let line = line?;
+            self.safe_heads.insert(line.l1, line.safe);
+        }
+        for line in Lines::<VerdictLine>::open(&self.folder, "verdicts")?
+            .into_iter()
+            .flatten()
+        {
+            let line = line?;
+            self.verdicts
+                .insert((line.l1, line.index), line.node == "accepted");
+        }
+        Ok(())
+    }
+
+    /// The L1 blocks, verified one by one as they are read, from the one after which the rollup
+    /// starts.
+    pub fn l1_blocks(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<L1Block, RecordingError>> + use<>, RecordingError> {
+        let lines = Lines::<L1BlockJson>::open(&self.folder, "l1")?
+            .ok_or(RecordingError::Missing("l1.jsonl.gz"))?;
+        let inbox = self.chain.rollup.batch_inbox_address;
+        let start = self.chain.rollup.genesis.l1.number;
+        Ok(lines
+            .map(move |line| Ok(line?.verify(inbox)?))
+            .skip_while(move |block| matches!(block, Ok(block) if block.header.number < start)))
+    }
+
+    /// Where derivation of the chain starts: at genesis.
+    pub fn start(&self) -> ResetPoint {
+        let genesis = &self.chain.rollup.genesis;
+        ResetPoint {
+            safe_head: L2BlockRef {
+                hash: genesis.l2.hash,
+                number: genesis.l2.number,
+                parent_hash: B256::ZERO,
+                timestamp: genesis.l2_time,
+                l1_origin: genesis.l1,
+                sequence_number: 0,
+            },
+            safe_config: genesis.system_config,
+            l1_start: genesis.l1,
+            l1_start_config: genesis.system_config,
+        }
+    }
+
+    /// A blob by its versioned hash.
+    pub fn blob(&self, versioned_hash: &B256) -> Option<&Blob> {
+        self.blobs.get(versioned_hash).map(AsRef::as_ref)
+    }
+
+    /// What is behind an alt-DA commitment: type byte and content.
+    pub fn payload(&self, commitment: &Bytes) -> Option<&Bytes> {
+        self.payloads.get(commitment)
+    }
+
+    /// The safe head once an L1 block had been derived.
+    pub fn safe_head(&self, l1_number: u64) -> Option<BlockId> {
+        self.safe_heads.get(&l1_number).copied()
+    }
+
+    /// Whether an inbox transaction counted, by L1 block and position in it.
+    pub fn verdict(&self, l1_number: u64, index: u32) -> Option<bool> {
+        self.verdicts.get(&(l1_number, index)).copied()
+    }
+
+    /// Number of recorded verdicts.
+    pub fn verdict_count(&self) -> usize {
+        self.verdicts.len()
+    }
+
+    /// An L2 block by number.
+    pub fn l2_block(&self, number: u64) -> Option<&RecordedL2Block> {
+        let first = self.l2_blocks.first()?.number;
+        self.l2_blocks
+            .get(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+}

@@ -1,0 +1,463 @@
+//! Deriving a recorded chain again, and comparing.
+
+use crate::recording::{RecordedChain, RecordingError};
+use alloy_primitives::Bytes;
+use doppio_derive::{
+    DerivedAttributes, Outcome, PayloadAnswer, Pipeline, PipelineError, Request, Response, Step,
+    SupplyError,
+};
+use doppio_protocol::{
+    attributes::PayloadAttributes,
+    block::BlockId,
+    config::Fork,
+    extra_data::{Eip1559Params, HeaderParams},
+    l1::L1Block,
+    l2::L2Block,
+};
+use std::{collections::BTreeMap, time::Duration};
+use thiserror::Error;
+
+/// Why a replay cannot go on.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The recording.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// Derivation.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// Derivation refused what the recording answered.
+    #[error("derivation refuses an answer of the recording: {0}")]
+    Supply(#[from] SupplyError),
+    /// The recording does not hold what derivation asks for.
+    #[error("the recording cannot answer: {0:?}")]
+    Unanswered(Box<Request>),
+}
+
+/// Something that differs from the recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// A derived block.
+    Block {
+        /// Height of the block.
+        number: u64,
+        /// The L1 block it was derived from.
+        derived_from: BlockId,
+        /// The fields that differ: name, ours, recorded.
+        fields: Vec<(&'static str, String, String)>,
+    },
+    /// The safe head after an L1 block.
+    SafeHead {
+        /// Height of the L1 block.
+        l1: u64,
+        /// Derived.
+        ours: BlockId,
+        /// Recorded.
+        recorded: BlockId,
+    },
+    /// The verdict on an inbox transaction.
+    Verdict {
+        /// Height of the L1 block.
+        l1: u64,
+        /// Position of the transaction.
+        index: u32,
+        /// Why ours does not count; none if it does.
+        ours: Option<String>,
+        /// Whether it counted.
+        recorded: bool,
+    },
+}
+
+impl core::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Block {
+                number,
+                derived_from,
+                fields,
+            } => {
+                write!(
+                    f,
+                    "L2 block {number}, derived from L1 block {}:",
+                    derived_from.number
+                )?;
+                for (name, ours, recorded) in fields {
+                    write!(f, "\n  {name}: {ours}, recorded {recorded}")?;
+                }
+                Ok(())
+            }
+            Self::SafeHead { l1, ours, recorded } => {
+                write!(
+                    f,
+                    "safe head after L1 block {l1}: {ours}, recorded {recorded}"
+                )
+            }
+            Self::Verdict {
+                l1,
+                index,
+                ours,
+                recorded,
+            } => {
+                let recorded = if *recorded { "accepted" } else { "refused" };
+                let ours = ours.as_deref().unwrap_or("accepted");
+                write!(
+                    f,
+                    "transaction {index} of L1 block {l1}: {ours}, recorded {recorded}"
+                )
+            }
+        }
+    }
+}
+
+/// What a replay found.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayReport {
+    /// L1 blocks read.
+    pub l1_blocks: u64,
+    /// L2 blocks compared.
+    pub derived: u64,
+    /// L2 blocks that are equal.
+    pub matched: u64,
+    /// L2 blocks that differ.
+    pub mismatched: u64,
+    /// L2 blocks that were replaced by their deposits, as the recorded ones were.
+    pub replaced: u64,
+    /// Safe heads that are equal, and that differ.
+    pub safe_heads: (u64, u64),
+    /// Verdicts that are equal, and that differ.
+    pub verdicts: (u64, u64),
+    /// What was left out, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// The first differences.
+    pub mismatches: Vec<Mismatch>,
+    /// Time spent in derivation alone.
+    pub deriving: Duration,
+}
+
+impl ReplayReport {
+    /// Whether everything is equal, and anything was compared at all.
+    pub const fn all_match(&self) -> bool {
+        self.mismatched == 0 && self.safe_heads.1 == 0 && self.verdicts.1 == 0 && self.derived > 0
+    }
+
+    fn differ(&mut self, mismatch: Mismatch) {
+        const KEPT: usize = 20;
+        if self.mismatches.len() < KEPT {
+            self.mismatches.push(mismatch);
+        }
+    }
+}
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayProgress {
+    /// Height of the L1 block that was read.
+    pub l1_number: u64,
+    /// Height of the newest derived L2 block.
+    pub l2_number: u64,
+}
+
+/// A replay of a recorded chain.
+#[derive(Debug)]
+pub struct Replay<'a> {
+    recorded: &'a RecordedChain,
+    pipeline: Pipeline,
+    /// L1 blocks read so far.
+    l1_blocks: Vec<L1Block>,
+    report: ReplayReport,
+}
+
+/// What the recording, in the engine's place, says of attributes.
+enum Judgement {
+    /// The recording ends before the block.
+    Unknown,
+    Told(Outcome),
+}
+
+impl<'a> Replay<'a> {
+    /// A replay from the recording's start.
+    pub fn new(recorded: &'a RecordedChain) -> Self {
+        Self {
+            recorded,
+            pipeline: Pipeline::new(recorded.chain.clone(), recorded.start()),
+            l1_blocks: Vec::new(),
+            report: ReplayReport::default(),
+        }
+    }
+
+    /// Derives the whole recording. `progress` is called after each L1 block.
+    pub fn run(
+        mut self,
+        mut progress: impl FnMut(ReplayProgress),
+    ) -> Result<ReplayReport, ReplayError> {
+        let mut lines = self.recorded.l1_blocks()?;
+        loop {
+            let started = std::time::Instant::now();
+            let step = self.pipeline.step()?;
+            self.report.deriving += started.elapsed();
+            match step {
+                Step::Need(request) => self.answer(&request, &mut lines)?,
+                Step::Attributes(derived) => match self.judge(&derived)? {
+                    Judgement::Told(outcome) => self.pipeline.executed(outcome)?,
+                    Judgement::Unknown => break,
+                },
+                Step::Exhausted(origin) => {
+                    self.compare_l1_block(origin.number);
+                    progress(ReplayProgress {
+                        l1_number: origin.number,
+                        l2_number: self.pipeline.pending_safe_head().number,
+                    });
+                    match lines.next() {
+                        Some(block) => self.supply_next(block?)?,
+                        None => break,
+                    }
+                }
+            }
+        }
+        self.report.l1_blocks = self.l1_blocks.len() as u64;
+        self.report.dropped = self.pipeline.drops().counts().clone();
+        Ok(self.report)
+    }
+
+    fn supply_next(&mut self, block: L1Block) -> Result<(), ReplayError> {
+        self.l1_blocks.push(block.clone());
+        Ok(self.pipeline.supply(Response::NextL1Block(block))?)
+    }
+
+    fn answer(
+        &mut self,
+        request: &Request,
+        lines: &mut impl Iterator<Item = Result<L1Block, RecordingError>>,
+    ) -> Result<(), ReplayError> {
+        let response = match request {
+            Request::L1Block(hash) if self.l1_blocks.is_empty() => {
+                let start = self.recorded.chain.rollup.genesis.l1;
+                let block = lines.next().ok_or(RecordingError::NoStart(start))??;
+                if block.header.hash != *hash {
+                    return Err(RecordingError::NoStart(start).into());
+                }
+                self.l1_blocks.push(block.clone());
+                Some(Response::L1Block(block))
+            }
+            Request::L1Block(hash) | Request::AuthBlock(hash) => self
+                .l1_blocks
+                .iter()
+                .rev()
+                .find(|block| block.header.hash == *hash)
+                .map(|block| Response::L1Block(block.clone())),
+            Request::Blobs { blobs, .. } => blobs
+                .iter()
+                .map(|blob| {
+                    self.recorded
+                        .blob(&blob.versioned_hash)
+                        .map(|blob| Box::new(*blob))
+                })
+                .collect::<Option<Vec<_>>>()
+                .map(Response::Blobs),
+            Request::Payload(payload) => {
+                let commitment = payload.commitment.encode();
+                self.recorded
+                    .payload(&commitment)
+                    .map(|bytes| Response::Payload {
+                        id: payload.id,
+                        answer: PayloadAnswer::Payload(bytes.clone()),
+                    })
+            }
+            Request::L2Block(number) => match self.recorded.l2_block(*number) {
+                Some(block) => Some(Response::L2Block(Box::new(block.decode()?))),
+                None => None,
+            },
+        };
+        let response =
+            response.ok_or_else(|| ReplayError::Unanswered(Box::new(request.clone())))?;
+        Ok(self.pipeline.supply(response)?)
+    }
+
+    /// Plays the engine: a block equal to the recorded one is accepted; where the recorded one is
+    /// our own without the batch's transactions, the engine had refused them.
+    fn judge(&mut self, derived: &DerivedAttributes) -> Result<Judgement, ReplayError> {
+        let number = derived.parent.number + 1;
+        let Some(recorded) = self.recorded.l2_block(number) else {
+            return Ok(Judgement::Unknown);
+        };
+        let block = recorded.decode()?;
+        let fields = self.differences(derived, &derived.attributes, &block);
+        if !fields.is_empty() && !derived.attributes.is_deposits_only() {
+            let deposits_only = derived.attributes.deposits_only();
+            if self.differences(derived, &deposits_only, &block).is_empty() {
+                self.report.replaced += 1;
+                return Ok(Judgement::Told(Outcome::Invalid));
+            }
+        }
+        self.report.derived += 1;
+        if fields.is_empty() {
+            self.report.matched += 1;
+        } else {
+            self.report.mismatched += 1;
+            let derived_from = derived.derived_from.id();
+            self.report.differ(Mismatch::Block {
+                number,
+                derived_from,
+                fields,
+            });
+        }
+        Ok(Judgement::Told(Outcome::Accepted {
+            hash: block.hash,
+            extra_data: block.header.extra_data,
+        }))
+    }
+
+    /// The fields in which attributes and a block differ.
+    fn differences(
+        &self,
+        derived: &DerivedAttributes,
+        attributes: &PayloadAttributes,
+        block: &L2Block,
+    ) -> Vec<(&'static str, String, String)> {
+        let header = &block.header;
+        let mut fields = Vec::new();
+        let mut compare = |name, ours: String, recorded: String| {
+            if ours != recorded {
+                fields.push((name, ours, recorded));
+            }
+        };
+        compare(
+            "parent",
+            derived.parent.hash.to_string(),
+            header.parent_hash.to_string(),
+        );
+        compare(
+            "time",
+            attributes.timestamp.to_string(),
+            header.timestamp.to_string(),
+        );
+        compare(
+            "fee recipient",
+            attributes.suggested_fee_recipient.to_string(),
+            header.beneficiary.to_string(),
+        );
+        compare(
+            "prev-randao",
+            attributes.prev_randao.to_string(),
+            header.mix_hash.to_string(),
+        );
+        compare(
+            "parent beacon root",
+            format!("{:?}", attributes.parent_beacon_block_root),
+            format!("{:?}", header.parent_beacon_block_root),
+        );
+        compare(
+            "gas limit",
+            attributes.gas_limit.to_string(),
+            header.gas_limit.to_string(),
+        );
+        compare(
+            "withdrawals",
+            attributes.has_withdrawals.to_string(),
+            header.withdrawals_root.is_some().to_string(),
+        );
+        let extra_data = self.extra_data(attributes);
+        compare(
+            "extra data",
+            extra_data.to_string(),
+            header.extra_data.to_string(),
+        );
+        compare(
+            "transactions",
+            attributes.transaction_count().to_string(),
+            block.transactions.len().to_string(),
+        );
+        for (index, (ours, recorded)) in attributes
+            .all_transactions()
+            .zip(&block.transactions)
+            .enumerate()
+        {
+            if ours != recorded.as_ref() {
+                let ours = Bytes::copy_from_slice(ours);
+                fields.push((
+                    "transaction",
+                    format!("{index}: {ours}"),
+                    recorded.to_string(),
+                ));
+            }
+        }
+        match block.block_ref(&self.recorded.chain) {
+            Ok(block_ref) if block_ref.l1_origin == derived.l1_origin => {}
+            Ok(block_ref) => fields.push((
+                "L1 origin",
+                derived.l1_origin.to_string(),
+                block_ref.l1_origin.to_string(),
+            )),
+            Err(error) => {
+                fields.push((
+                    "L1 origin",
+                    derived.l1_origin.to_string(),
+                    error.to_string(),
+                ));
+            }
+        }
+        fields
+    }
+
+    /// The extra data that an engine writes for attributes: where they leave the EIP-1559
+    /// parameters at zero, the chain's own.
+    fn extra_data(&self, attributes: &PayloadAttributes) -> Bytes {
+        let chain = &self.recorded.chain;
+        let eip1559 = match attributes.eip1559 {
+            Some(params) if params.is_zero() => {
+                chain
+                    .rollup
+                    .chain_op_config
+                    .map_or(params, |op| Eip1559Params {
+                        denominator: op
+                            .eip1559_denominator_canyon
+                            .filter(|_| chain.active(Fork::Canyon, attributes.timestamp))
+                            .unwrap_or(op.eip1559_denominator)
+                            .try_into()
+                            .unwrap_or(u32::MAX),
+                        elasticity: op.eip1559_elasticity.try_into().unwrap_or(u32::MAX),
+                    })
+            }
+            params => params.unwrap_or_default(),
+        };
+        let min_base_fee = attributes.min_base_fee.unwrap_or_default();
+        HeaderParams {
+            eip1559,
+            min_base_fee,
+        }
+        .encode(chain, attributes.timestamp)
+    }
+
+    /// Compares what is known once an L1 block is exhausted.
+    fn compare_l1_block(&mut self, l1: u64) {
+        for verdict in self.pipeline.drops().take_verdicts() {
+            let Some(recorded) = self.recorded.verdict(l1, verdict.index) else {
+                continue;
+            };
+            if verdict.verdict.is_ok() == recorded {
+                self.report.verdicts.0 += 1;
+            } else {
+                self.report.verdicts.1 += 1;
+                let ours = verdict.verdict.err().map(|refusal| refusal.to_string());
+                let index = verdict.index;
+                self.report.differ(Mismatch::Verdict {
+                    l1,
+                    index,
+                    ours,
+                    recorded,
+                });
+            }
+        }
+        let Some(recorded) = self.recorded.safe_head(l1) else {
+            return;
+        };
+        let ours = self.pipeline.safe_head().id();
+        if ours == recorded {
+            self.report.safe_heads.0 += 1;
+        } else {
+            self.report.safe_heads.1 += 1;
+            self.report
+                .differ(Mismatch::SafeHead { l1, ours, recorded });
+        }
+    }
+}
