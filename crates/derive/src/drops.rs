@@ -15,6 +15,7 @@ use doppio_protocol::{
     blob::BlobError,
     block::BlockId,
     commitment::CommitmentError,
+    da_challenge::ChallengeError,
     frame::FrameError,
 };
 use std::collections::BTreeMap;
@@ -99,6 +100,12 @@ pub enum DropReason {
     /// The DA layer says that there is no payload behind a commitment, and never will be.
     #[error("alt-DA payload: {0}")]
     Payload(String),
+    /// A commitment that was challenged, and nobody answered in time.
+    #[error("alt-DA commitment was challenged, and nobody answered within the window")]
+    ChallengeExpired,
+    /// An event of the challenge contract that says nothing.
+    #[error("alt-DA challenge: {0}")]
+    Challenge(ChallengeError),
     /// A payload that could not be challenged.
     #[error("alt-DA payload of {size} bytes exceeds {limit}")]
     PayloadTooLarge {
@@ -192,6 +199,8 @@ impl DropReason {
             Self::Commitment(_) => "commitment",
             Self::CommitmentType => "commitment_type",
             Self::Payload(_) => "payload",
+            Self::ChallengeExpired => "challenge_expired",
+            Self::Challenge(_) => "challenge",
             Self::PayloadTooLarge { .. } => "payload_too_large",
             Self::Frames(_) => "frames",
             Self::FrameOrder(_) => "frame_order",
@@ -231,7 +240,10 @@ impl DropReason {
             },
             Self::Blob(_) => "opstack 2.2",
             Self::EmptyItem | Self::Commitment(_) => "opstack 2.1",
-            Self::CommitmentType | Self::Payload(_) => "opstack 3.15",
+            Self::CommitmentType
+            | Self::Payload(_)
+            | Self::ChallengeExpired
+            | Self::Challenge(_) => "opstack 3.15",
             Self::PayloadTooLarge { .. } => "opstack 2.8",
             Self::Frames(_) => "opstack 2.4",
             Self::FrameOrder(_) => "opstack 3.3",

@@ -15,26 +15,34 @@
 //! on every node ([`DropReason`]). What is *unavailable* is asked for again, and nothing moves
 //! until it comes. What *cannot be* stops derivation loudly ([`PipelineError`]).
 //!
-//! Around the pipeline, and as pure: [`reset_point::FindResetPoint`] (where to start the pipeline for a safe
-//! head), [`sync_start::SyncStart`] (which heads to trust after a restart or an L1 reorganisation) and
-//! [`finality::Finality`] (which L2 blocks an L1 finality signal makes final).
+//! Around the pipeline, and as pure: [`SyncStart`] (which heads to trust after a restart or an L1
+//! reorganisation), [`FindResetPoint`] (where to start the pipeline for a safe head), [`Finality`]
+//! (which L2 blocks an L1 finality signal makes final) and [`read_da_answer`] (what a DA server's
+//! answer means).
 
 mod authorization;
 mod batch_check;
 mod batch_stages;
 mod build;
+mod challenges;
 mod channel_assembler;
 mod channel_bank;
+mod commitments;
+mod da_server;
 mod drops;
 mod epochs;
+mod finality;
 mod frame_queue;
 mod l1_window;
+mod lookup;
 mod pipeline;
 mod pull;
+mod reset_point;
 mod retrieval;
 mod safe_blocks;
 mod span_buffer;
 mod step;
+mod sync_start;
 
 pub use authorization::{
     BATCH_INFO_AUTHENTICATED, BATCH_INFO_AUTHENTICATED_BY, INLINE_SIGNATURE_LENGTH,
@@ -42,14 +50,20 @@ pub use authorization::{
 };
 pub use batch_check::{BatchDrop, Undecided};
 pub use build::{Built, Epoch, build_attributes};
+pub use challenges::Settled;
 pub use channel_bank::FrameRefusal;
+pub use commitments::foresee_commitments;
+pub use da_server::{DaServerError, read_da_answer};
 pub use drops::{
     Drop, DropLog, DropReason, FrameOrder, InboxRefusal, InboxVerdict, MAX_DROPS_KEPT,
 };
 pub use epochs::{EpochUpdates, MAX_EPOCH_BYTES};
+pub use finality::{Finality, FinalityMismatch, FinalityOptions, FinalityStep, OldSignal};
+pub use lookup::{Found, L2Label, Lookup, NotAsked, Search};
 pub use pipeline::Pipeline;
-pub use retrieval::foresee_commitments;
+pub use reset_point::{FindResetPoint, ResetPointError};
 pub use step::{
     BlobRef, CriticalReason, DerivedAttributes, Outcome, PayloadAnswer, PayloadId, PayloadRequest,
     PipelineError, Request, ResetPoint, ResetReason, Response, Step, SupplyError,
 };
+pub use sync_start::{Heads, SyncStart, SyncStartError, SyncStartOptions};

@@ -2,15 +2,17 @@
 
 use crate::{
     authorization::{AuthWindow, Authorization, BLOB_TX_TYPE},
+    challenges::Challenges,
+    commitments::{Pending, Resolved, read_commitment},
     drops::{DropLog, DropReason, InboxVerdict},
-    pull::{Pull, Stop},
+    pull::{Pull, Stop, bug},
     step::{BlobRef, PayloadAnswer, PayloadId, PayloadRequest, Request, SupplyError},
 };
-use alloy_primitives::{Address, Bytes, keccak256};
+use alloy_primitives::{Address, Bytes};
 use doppio_protocol::{
+    L1BlockRef,
     blob::{Blob, decode_blob},
-    commitment::{Commitment, DERIVATION_VERSION_1},
-    config::{AltDaConfig, ChainConfig, CommitmentType},
+    config::ChainConfig,
     l1::L1Block,
 };
 use std::collections::VecDeque;
@@ -31,7 +33,7 @@ pub(crate) enum Retrieval {
 /// An L1 block whose transactions have been judged.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenBlock {
-    block: doppio_protocol::L1BlockRef,
+    block: L1BlockRef,
     items: VecDeque<Item>,
     /// Blobs that are missing, in order; the items that are to be filled with them are those that
     /// are [`Item::Blob`].
@@ -43,12 +45,7 @@ pub(crate) struct OpenBlock {
 enum Item {
     Data(Bytes),
     Blob,
-    /// The answer is the payload, or why there is none.
-    Commitment {
-        id: PayloadId,
-        commitment: Commitment,
-        answer: Option<Result<Bytes, String>>,
-    },
+    Commitment(Pending),
 }
 
 impl Retrieval {
@@ -63,6 +60,7 @@ impl Retrieval {
         &mut self,
         chain: &ChainConfig,
         window: &AuthWindow,
+        challenges: &mut Challenges,
         log: &mut DropLog,
     ) -> Pull<Bytes> {
         if let Self::Unopened(block, batcher) = self {
@@ -78,7 +76,7 @@ impl Retrieval {
                 blobs,
             }));
         }
-        let next = open.next(chain, log);
+        let next = open.next(chain, challenges, log);
         if matches!(next, Err(Stop::OutOfData)) {
             *self = Self::Done;
         }
@@ -114,53 +112,39 @@ impl Retrieval {
     pub(crate) fn supply_payload(
         &mut self,
         id: PayloadId,
-        payload: PayloadAnswer,
+        answer: PayloadAnswer,
+        challenges: &Challenges,
     ) -> Result<(), SupplyError> {
-        let not_asked = SupplyError::NotAsked("a payload");
-        let Self::Open(open) = self else {
-            return Err(not_asked);
-        };
-        let item = open.items.iter_mut().find_map(|item| match item {
-            Item::Commitment {
-                id: known,
-                commitment,
-                answer,
-            } if *known == id => Some((commitment, answer)),
+        let items = match self {
+            Self::Open(open) => Some(open.items.iter_mut()),
             _ => None,
-        });
-        let (commitment, answer) = item.ok_or(not_asked)?;
-        match payload {
-            PayloadAnswer::Later => {}
-            PayloadAnswer::Dropped(reason) => *answer = Some(Err(reason)),
-            PayloadAnswer::Payload(bytes) => {
-                if matches!(commitment, Commitment::Keccak(hash) if keccak256(&bytes) != *hash) {
-                    return Err(SupplyError::PayloadMismatch);
-                }
-                *answer = Some(Ok(bytes));
-            }
-        }
-        Ok(())
+        };
+        items
+            .into_iter()
+            .flatten()
+            .find_map(|item| match item {
+                Item::Commitment(pending) if pending.id() == id => Some(pending),
+                _ => None,
+            })
+            .ok_or(SupplyError::NotAsked("a payload"))?
+            .supply(answer, challenges)
     }
 
     /// The payloads of the block that are not known yet, in order. Any of them may be supplied.
-    pub(crate) fn payload_requests(&self) -> impl Iterator<Item = PayloadRequest> + '_ {
-        let open = match self {
-            Self::Open(open) => Some(open),
+    pub(crate) fn payload_requests(
+        &self,
+        chain: &ChainConfig,
+        challenges: &Challenges,
+    ) -> impl Iterator<Item = PayloadRequest> {
+        let items = match self {
+            Self::Open(open) => Some(open.items.iter()),
             _ => None,
         };
-        open.into_iter().flat_map(|open| {
-            open.items.iter().filter_map(|item| match item {
-                Item::Commitment {
-                    id,
-                    commitment,
-                    answer: None,
-                } => Some(PayloadRequest {
-                    id: *id,
-                    commitment: commitment.clone(),
-                    l1_block: open.block,
-                }),
-                _ => None,
-            })
+        items.into_iter().flatten().filter_map(|item| match item {
+            Item::Commitment(pending) if pending.is_open() => {
+                Some(pending.request(chain, challenges))
+            }
+            _ => None,
         })
     }
 }
@@ -258,16 +242,10 @@ impl OpenBlock {
                 match read_commitment(alt_da, &data) {
                     Ok(None) => Some(Item::Data(data)),
                     Ok(Some(commitment)) => {
-                        let id = PayloadId {
-                            l1_hash,
-                            item: *next_item,
-                        };
+                        let item = *next_item;
                         *next_item += 1;
-                        Some(Item::Commitment {
-                            id,
-                            commitment,
-                            answer: None,
-                        })
+                        let id = PayloadId { l1_hash, item };
+                        Some(Item::Commitment(Pending::new(id, commitment, self.block)))
                     }
                     Err(reason) => {
                         log.record(self.block.id(), reason);
@@ -278,91 +256,32 @@ impl OpenBlock {
             .collect();
     }
 
-    fn next(&mut self, chain: &ChainConfig, log: &mut DropLog) -> Pull<Bytes> {
-        loop {
-            match self.items.front() {
-                None => return Err(Stop::OutOfData),
-                Some(Item::Commitment {
-                    id,
-                    commitment,
-                    answer: None,
-                }) => {
-                    return Err(Stop::Need(Request::Payload(PayloadRequest {
-                        id: *id,
-                        commitment: commitment.clone(),
-                        l1_block: self.block,
-                    })));
-                }
-                Some(_) => {}
-            }
-            match self.items.pop_front() {
-                Some(Item::Data(data)) => return Ok(data),
-                Some(Item::Commitment {
-                    commitment,
-                    answer: Some(answer),
-                    ..
-                }) => match check_payload(chain, &commitment, answer) {
-                    Ok(payload) => return Ok(payload),
-                    Err(reason) => log.record(self.block.id(), reason),
+    fn next(
+        &mut self,
+        chain: &ChainConfig,
+        challenges: &mut Challenges,
+        log: &mut DropLog,
+    ) -> Pull<Bytes> {
+        while let Some(item) = self.items.front() {
+            let taken = match item {
+                Item::Data(data) => Ok(data.clone()),
+                Item::Commitment(pending) => match pending.resolve(chain, challenges) {
+                    Resolved::Need(request) => return Err(Stop::Need(request)),
+                    Resolved::Item(data) => {
+                        challenges.use_commitment(pending.commitment().clone(), self.block);
+                        Ok(data)
+                    }
+                    Resolved::Dropped(reason) => Err(reason),
                 },
-                // blobs have been filled in, and everything else was looked at above
-                Some(Item::Blob | Item::Commitment { .. }) | None => {}
-            }
-        }
-    }
-}
-
-/// The commitment that a data item is, if it is one.
-// spec: opstack 2.1 |2
-fn read_commitment(alt_da: &AltDaConfig, data: &Bytes) -> Result<Option<Commitment>, DropReason> {
-    match data.first() {
-        None => Err(DropReason::EmptyItem),
-        Some(&DERIVATION_VERSION_1) => {
-            let commitment =
-                Commitment::decode(&data.slice(1..)).map_err(DropReason::Commitment)?;
-            // spec: opstack-2026-09 3.15 *2
-            let commitment_type = match commitment {
-                Commitment::Keccak(_) => CommitmentType::Keccak,
-                Commitment::Generic(_) => CommitmentType::Generic,
+                // blobs are filled in before the first item is taken
+                Item::Blob => return Err(bug("a blob was not filled in")),
             };
-            if commitment_type != alt_da.da_commitment_type {
-                return Err(DropReason::CommitmentType);
+            self.items.pop_front();
+            match taken {
+                Ok(data) => return Ok(data),
+                Err(reason) => log.record(self.block.id(), reason),
             }
-            Ok(Some(commitment))
         }
-        // Frames on Ethereum itself: the batcher fell back.
-        Some(_) => Ok(None),
+        Err(Stop::OutOfData)
     }
-}
-
-/// The payload behind a commitment, which stands for the item from then on.
-// spec: opstack 2.8 |8, opstack 3.15
-fn check_payload(
-    chain: &ChainConfig,
-    commitment: &Commitment,
-    answer: Result<Bytes, String>,
-) -> Result<Bytes, DropReason> {
-    let payload = answer.map_err(DropReason::Payload)?;
-    let (size, limit) = (payload.len(), chain.keccak_max_input_size());
-    if matches!(commitment, Commitment::Keccak(_)) && size as u64 > limit {
-        return Err(DropReason::PayloadTooLarge { size, limit });
-    }
-    Ok(payload)
-}
-
-/// The alt-DA commitments in an L1 block, whoever posted them: what retrieval may ask for once it
-/// reads the block, so that payloads can be fetched ahead. Blobs are not looked into.
-pub fn foresee_commitments(chain: &ChainConfig, block: &L1Block) -> Vec<Commitment> {
-    let Some(alt_da) = &chain.rollup.alt_da else {
-        return Vec::new();
-    };
-    block
-        .inbox
-        .iter()
-        .filter_map(|inbox| {
-            read_commitment(alt_da, &inbox.transaction.input())
-                .ok()
-                .flatten()
-        })
-        .collect()
 }

@@ -61,6 +61,10 @@ pub enum Request {
     },
     /// What is behind an alt-DA commitment.
     Payload(PayloadRequest),
+    /// The L1 block of a height ahead of the one that is read, on the canonical chain. Data is
+    /// missing, and a challenge on L1 may bring it or say that it does not count. The payloads
+    /// that are missing may be supplied instead.
+    LaterL1Block(u64),
     /// A block of the safe chain by number, to compare a span batch with.
     L2Block(u64),
 }
@@ -83,6 +87,9 @@ pub struct PayloadRequest {
     pub commitment: Commitment,
     /// The L1 block that includes the commitment.
     pub l1_block: L1BlockRef,
+    /// Nobody has the data, and nobody challenged the commitment in time: no rule will ever drop
+    /// it. Derivation waits until an operator finds the data.
+    pub lost: bool,
 }
 
 /// Names a commitment: the L1 block and the position among the block's inbox data items.
@@ -104,6 +111,9 @@ pub enum PayloadAnswer {
     Dropped(String),
     /// Not known yet; the request stands.
     Later,
+    /// The DA layer says that it does not have the bytes. Where commitments can be challenged, L1
+    /// is looked at for what becomes of it; otherwise the request stands.
+    NotFound,
 }
 
 /// What the pipeline is given.
@@ -111,7 +121,7 @@ pub enum PayloadAnswer {
 pub enum Response {
     /// After [`Step::Exhausted`]: the next L1 block.
     NextL1Block(L1Block),
-    /// For [`Request::L1Block`] and [`Request::AuthBlock`].
+    /// For [`Request::L1Block`], [`Request::AuthBlock`] and [`Request::LaterL1Block`].
     L1Block(L1Block),
     /// For [`Request::Blobs`]: each blob checked against its versioned hash.
     Blobs(Vec<Box<Blob>>),
@@ -236,6 +246,13 @@ pub enum ResetReason {
         l2_time: u64,
         /// Of the L1 origin.
         l1_time: u64,
+    },
+    /// An alt-DA commitment whose data was used has expired unanswered.
+    // spec: opstack 3.15
+    #[error("an alt-DA commitment of L1 block {l1_block} was challenged and nobody answered")]
+    ChallengeExpired {
+        /// The L1 block with the commitment.
+        l1_block: BlockId,
     },
     /// A batch does not follow the head that attributes are made on.
     // spec: opstack 3.8

@@ -18,7 +18,7 @@ const GENERIC: u8 = 0x01;
 
 /// A commitment to data that is kept elsewhere.
 // spec: opstack 2.1 |2
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Commitment {
     /// keccak256 of the data.
     Keccak(B256),

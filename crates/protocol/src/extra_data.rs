@@ -111,13 +111,13 @@ impl HeaderParams {
         time: u64,
         extra_data: &[u8],
     ) -> Result<Self, ExtraDataError> {
-        if !chain.active(Fork::Holocene, time) {
+        let jovian = chain.active(Fork::Jovian, time);
+        if !jovian && !chain.active(Fork::Holocene, time) {
             return match extra_data.len() {
                 0 => Ok(Self::default()),
                 length => Err(ExtraDataError::BeforeHolocene(length)),
             };
         }
-        let jovian = chain.active(Fork::Jovian, time);
         let (expected, version) = if jovian {
             (JOVIAN_LENGTH, JOVIAN_VERSION)
         } else {

@@ -3,7 +3,10 @@
 //! Everything here is taken to be *verified*: header against its hash, transactions and receipts
 //! against the header's roots. That is the business of whoever fetches them.
 
-use crate::block::{BlockId, L1BlockRef};
+use crate::{
+    block::{BlockId, L1BlockRef},
+    config::RollupConfig,
+};
 use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 
@@ -164,21 +167,33 @@ pub struct L1Block {
     pub inbox: Vec<InboxTransaction>,
     /// The receipts of *all* transactions of the block, in order.
     pub receipts: Vec<L1Receipt>,
+    /// Calldata of the transactions with logs of the alt-DA challenge contract, by position among
+    /// all transactions: a challenge is answered with the data itself.
+    pub challenge_calldata: Vec<(u32, Bytes)>,
 }
 
 impl L1Block {
     /// Takes from a whole block what derivation reads of it.
     pub fn new(
+        rollup: &RollupConfig,
         header: L1Header,
         transactions: impl IntoIterator<Item = L1Transaction>,
         receipts: Vec<L1Receipt>,
-        inbox_address: Address,
     ) -> Self {
+        let challenge_contract = rollup.da_challenge_contract();
         let mut inbox = Vec::new();
+        let mut challenge_calldata = Vec::new();
         let mut first_blob_index = 0;
+        let mut logs = receipts.iter().map(|receipt| receipt.logs.as_slice());
         for (index, transaction) in (0u32..).zip(transactions) {
             let blobs = transaction.blob_versioned_hashes().len() as u64;
-            if transaction.to() == Some(inbox_address) {
+            let logs = logs.next().unwrap_or_default();
+            if challenge_contract
+                .is_some_and(|contract| logs.iter().any(|log| log.address == contract))
+            {
+                challenge_calldata.push((index, transaction.input()));
+            }
+            if transaction.to() == Some(rollup.batch_inbox_address) {
                 inbox.push(InboxTransaction {
                     index,
                     first_blob_index,
@@ -191,6 +206,7 @@ impl L1Block {
             header,
             inbox,
             receipts,
+            challenge_calldata,
         }
     }
 

@@ -5,7 +5,7 @@
 //!
 //! In the order of the data, from L1 to an L2 block:
 //! [`l1`] (what is read of an L1 block) → [`blob`], [`commitment`] (where an inbox transaction
-//! keeps its data) → [`frame`] → the channel's compressed bytes (crate `doppio-compression`) →
+//! keeps its data), [`da_challenge`] (who doubts that the data exists) → [`frame`] → the channel's compressed bytes (crate `doppio-compression`) →
 //! [`batch`] → [`deposit`], [`l1_info`], [`system_config`], [`upgrades`] (what L1 and the protocol
 //! add) → [`attributes`] → [`l2`] → [`output`].
 //!
@@ -21,6 +21,7 @@ pub mod blob;
 pub mod block;
 pub mod commitment;
 pub mod config;
+pub mod da_challenge;
 pub mod deposit;
 pub mod extra_data;
 pub mod frame;

@@ -7,6 +7,7 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256};
 use alloy_rlp::Encodable;
 use doppio_protocol::{
+    config::RollupConfig,
     deposit::{DEPOSIT_TX_TYPE, DepositTx},
     l1::{L1Block, L1Header, L1Receipt, L1Transaction},
 };
@@ -114,7 +115,7 @@ pub enum L1JsonError {
 
 impl L1BlockJson {
     /// Checks the block against its hash and roots, and takes from it what derivation reads.
-    pub fn verify(self, inbox: Address) -> Result<L1Block, L1JsonError> {
+    pub fn verify(self, rollup: &RollupConfig) -> Result<L1Block, L1JsonError> {
         let header = &self.block.header;
         let block = header.number;
         let (expected, found) = (self.block.hash, header.hash_slow());
@@ -142,7 +143,7 @@ impl L1BlockJson {
             self.receipts.into_iter().map(read_receipt).unzip();
         check_root(block, "receipts", header.receipts_root, &encoded)?;
         let header = L1Header::from_consensus(found, header);
-        Ok(L1Block::new(header, transactions, receipts, inbox))
+        Ok(L1Block::new(rollup, header, transactions, receipts))
     }
 }
 

@@ -269,10 +269,10 @@ impl RecordedChain {
     ) -> Result<impl Iterator<Item = Result<L1Block, RecordingError>> + use<>, RecordingError> {
         let lines = Lines::<L1BlockJson>::open(&self.folder, "l1")?
             .ok_or(RecordingError::Missing("l1.jsonl.gz"))?;
-        let inbox = self.chain.rollup.batch_inbox_address;
+        let chain = Arc::clone(&self.chain);
         let start = self.chain.rollup.genesis.l1.number;
         Ok(lines
-            .map(move |line| Ok(line?.verify(inbox)?))
+            .map(move |line| Ok(line?.verify(&chain.rollup)?))
             .skip_while(move |block| matches!(block, Ok(block) if block.header.number < start)))
     }
 

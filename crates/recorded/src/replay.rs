@@ -263,6 +263,8 @@ impl<'a> Replay<'a> {
                         answer: PayloadAnswer::Payload(bytes.clone()),
                     })
             }
+            // asked for only after an answer that data is missing, which is never given here
+            Request::LaterL1Block(_) => None,
             Request::L2Block(number) => match self.recorded.l2_block(*number) {
                 Some(block) => Some(Response::L2Block(Box::new(block.decode()?))),
                 None => None,

@@ -47,6 +47,17 @@ pub enum ChainConfigError {
          (--rollup.l1-chain-config) or l1_blob_schedule in the chain profile"
     )]
     UnknownL1(u64),
+    /// The sequencer drift of Celo's kona is not the profile's.
+    #[error(
+        "fjord_max_sequencer_drift is {found} s in rollup.json, but {expected} s in the chain \
+         profile: with the one kona derives another chain than op-node with the other"
+    )]
+    FjordSequencerDrift {
+        /// The profile's.
+        expected: u64,
+        /// The one in rollup.json.
+        found: u64,
+    },
 }
 
 /// A chain's configuration. Immutable once made; every consensus rule that depends on time or
@@ -72,6 +83,14 @@ impl ChainConfig {
         let profile = overrides
             .profile
             .unwrap_or_else(|| ChainProfile::of_chain(&rollup));
+        if let Some(found) = rollup.fjord_max_sequencer_drift
+            && found != profile.max_sequencer_drift
+        {
+            return Err(ChainConfigError::FjordSequencerDrift {
+                expected: profile.max_sequencer_drift,
+                found,
+            });
+        }
         let l1_blob_schedule = overrides
             .l1_blob_schedule
             .or_else(|| profile.l1_blob_schedule.clone())
@@ -275,11 +294,14 @@ impl ChainConfig {
             format_args!("{:?}", profile.isthmus_l1_block),
         );
         id.put("upgrades", upgrades::digest(profile.isthmus_l1_block));
+        id.put("da_refusals_drop", profile.da_refusals_drop);
         id.put(
             "l1_osaka_fees_from_jovian",
             profile.l1_osaka_fees_from_jovian,
         );
         for step in self.l1_blob_schedule.steps() {
+            // which fork a step is of decides its precedence, and what Celo ignores
+            id.put("l1_blob_schedule.fork", format_args!("{:?}", step.fork));
             id.put("l1_blob_schedule.time", step.time);
             id.put("l1_blob_schedule.update_fraction", step.update_fraction);
         }

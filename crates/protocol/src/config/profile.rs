@@ -101,6 +101,10 @@ pub struct ChainProfile {
     /// The L1's blob schedule, where the L1 is not a public one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub l1_blob_schedule: Option<BlobSchedule>,
+    /// A DA server's HTTP 418 means that a commitment never counts; otherwise that it must be
+    /// asked for again.
+    // spec: opstack-2026-09 3.15 *2
+    pub da_refusals_drop: bool,
     /// The chain ignores Osaka and later steps of the L1's blob schedule until Jovian.
     pub l1_osaka_fees_from_jovian: bool,
     /// Who may post batches.
@@ -146,6 +150,7 @@ impl ChainProfile {
             span_tx_types: Vec::new(),
             isthmus_l1_block: IsthmusL1Block::Upstream,
             l1_blob_schedule: None,
+            da_refusals_drop: false,
             l1_osaka_fees_from_jovian: false,
             batch_auth: None,
         }
@@ -162,6 +167,7 @@ impl ChainProfile {
             max_sequencer_drift: MAX_SEQUENCER_DRIFT_FJORD + 91 * 12,
             span_tx_types: vec![CeloTxTypes::DynamicFeeV2],
             isthmus_l1_block: IsthmusL1Block::CustomGasToken,
+            da_refusals_drop: true,
             l1_osaka_fees_from_jovian: true,
             ..Self::upstream()
         }

@@ -8,7 +8,7 @@
 use super::{Fork, ForkTimes};
 use crate::{block::BlockId, system_config::SystemConfig};
 use alloy_primitives::Address;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// Where the rollup starts.
@@ -40,7 +40,11 @@ pub enum CommitmentType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AltDaConfig {
     /// The DataAvailabilityChallenge contract on L1; zero for [`CommitmentType::Generic`].
-    #[serde(default, alias = "da_challenge_address")]
+    #[serde(
+        default,
+        alias = "da_challenge_address",
+        deserialize_with = "null_is_default"
+    )]
     pub da_challenge_contract_address: Address,
     /// Which commitments count.
     pub da_commitment_type: CommitmentType,
@@ -48,10 +52,10 @@ pub struct AltDaConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub da_max_input_size: Option<u64>,
     /// L1 blocks in which a commitment may be challenged.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub da_challenge_window: u64,
     /// L1 blocks in which a challenge may be resolved.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub da_resolve_window: u64,
 }
 
@@ -132,10 +136,23 @@ pub struct RollupConfig {
     /// Espresso generation 2: L1 blocks that are searched for an authentication event.
     #[serde(default, skip_serializing)]
     pub batch_auth_lookback_window: Option<u64>,
+    /// Celo's kona: the sequencer drift from Fjord on, which op-node has as a constant. Must be the
+    /// chain profile's.
+    #[serde(default, skip_serializing)]
+    pub fjord_max_sequencer_drift: Option<u64>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// kona writes what is not set as null, where op-node writes the zero value.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A configuration and what was noticed while it was read.
@@ -212,6 +229,7 @@ const KNOWN_KEYS: [(&str, &[&str]); 8] = [
             "caff_node_config",
             // kona
             "granite_channel_timeout",
+            "fjord_max_sequencer_drift",
             "superchain_config_address",
             "blobs_data",
             "da_challenge_address",
@@ -229,6 +247,9 @@ const KNOWN_KEYS: [(&str, &[&str]); 8] = [
             "overhead",
             "scalar",
             "gasLimit",
+            // kona's, derived from nothing and used for nothing: the scalar holds both
+            "baseFeeScalar",
+            "blobBaseFeeScalar",
             "eip1559Params",
             "eip1559Denominator",
             "eip1559Elasticity",
@@ -289,6 +310,31 @@ fn unknown_keys(value: &serde_json::Value) -> Vec<String> {
 }
 
 impl RollupConfig {
+    /// The contract on L1 where alt-DA commitments can be challenged; none where they cannot.
+    // spec: opstack 3.15
+    pub const fn da_challenge_contract(&self) -> Option<Address> {
+        match self.alt_da {
+            Some(AltDaConfig {
+                da_commitment_type: CommitmentType::Keccak,
+                da_challenge_contract_address,
+                ..
+            }) => Some(da_challenge_contract_address),
+            _ => None,
+        }
+    }
+
+    /// L1 blocks to walk back until the safe chain cannot depend on what came later: a sequencing
+    /// window, or as long as an alt-DA commitment may still expire.
+    // spec: opstack 3.14
+    pub fn sync_lookback(&self) -> u64 {
+        let challenge = self.alt_da.map_or(0, |alt_da| {
+            alt_da
+                .da_challenge_window
+                .saturating_add(alt_da.da_resolve_window)
+        });
+        self.seq_window_size.max(challenge)
+    }
+
     /// Reads rollup.json. Exactly one JSON value is read; what follows it is ignored, as op-node
     /// does.
     ///
