@@ -42,54 +42,51 @@ pub(crate) struct Epochs {
     bytes: usize,
 }
 
-fn reduce(chain: &ChainConfig, block: &L1Block) -> (EpochUpdates, usize) {
-    let is_event = |log: &Log, contract: Address, event| {
-        log.address == contract && log.topics().first() == Some(&event)
-    };
-    let rollup = &chain.rollup;
-    let deposits = block
-        .logs()
-        .filter(|(_, log)| is_event(log, rollup.deposit_contract_address, TRANSACTION_DEPOSITED))
-        .map(|(log_index, log)| {
-            decode_deposit_log(log, block.header.hash, log_index)
-                .map(|deposit| deposit.encode())
-                .map_err(|error| {
-                    let block = block.header.id();
-                    CriticalReason::Deposit {
-                        block,
+impl EpochUpdates {
+    /// Takes from an L1 block what the first L2 block of its epoch needs.
+    // spec: opstack 3.10
+    pub fn of_block(chain: &ChainConfig, block: &L1Block) -> Self {
+        let is_event = |log: &Log, contract: Address, event| {
+            log.address == contract && log.topics().first() == Some(&event)
+        };
+        let rollup = &chain.rollup;
+        let portal = rollup.deposit_contract_address;
+        let deposits = block
+            .logs()
+            .filter(|(_, log)| is_event(log, portal, TRANSACTION_DEPOSITED))
+            .map(|(log_index, log)| {
+                decode_deposit_log(log, block.header.hash, log_index)
+                    .map(|deposit| deposit.encode())
+                    .map_err(|error| CriticalReason::Deposit {
+                        block: block.header.id(),
                         log_index,
                         error,
-                    }
-                })
-        })
-        .collect::<Result<Vec<_>, _>>();
-    let config_updates: Vec<Log> = block
-        .logs()
-        .filter(|(_, log)| is_event(log, rollup.l1_system_config_address, CONFIG_UPDATE))
-        .map(|(_, log)| log.clone())
-        .collect();
-    let deposit_bytes = deposits
-        .iter()
-        .flatten()
-        .map(|deposit| deposit.len())
-        .sum::<usize>();
-    let update_bytes = config_updates
-        .iter()
-        .map(|log| log.data.data.len())
-        .sum::<usize>();
-    (
-        EpochUpdates {
+                    })
+            })
+            .collect();
+        let config_updates = block
+            .logs()
+            .filter(|(_, log)| is_event(log, rollup.l1_system_config_address, CONFIG_UPDATE))
+            .map(|(_, log)| log.clone())
+            .collect();
+        Self {
             deposits,
             config_updates,
-        },
-        deposit_bytes + update_bytes,
-    )
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let deposits = self.deposits.iter().flatten().map(|bytes| bytes.len());
+        let updates = self.config_updates.iter().map(|log| log.data.data.len());
+        deposits.sum::<usize>() + updates.sum::<usize>()
+    }
 }
 
 impl Epochs {
     /// Takes the L1 block that is read next.
     pub(crate) fn push(&mut self, chain: &ChainConfig, block: &L1Block) {
-        let (body, bytes) = reduce(chain, block);
+        let body = EpochUpdates::of_block(chain, block);
+        let bytes = body.bytes();
         self.bytes += bytes;
         self.epochs.push_back(Epoch {
             header: block.header,
@@ -120,10 +117,10 @@ impl Epochs {
             .iter_mut()
             .find(|epoch| epoch.header.hash == block.header.hash && epoch.body.is_none());
         let Some(epoch) = wanted else { return false };
-        let (body, bytes) = reduce(chain, block);
+        let body = EpochUpdates::of_block(chain, block);
+        epoch.bytes = body.bytes();
         epoch.body = Some(body);
-        epoch.bytes = bytes;
-        self.bytes += bytes;
+        self.bytes += epoch.bytes;
         true
     }
 

@@ -1,0 +1,6 @@
+//! The pipeline as its users see it: L1 blocks in, attributes, requests and drops out.
+//!
+//! One program for all of them, because linking is slower than testing.
+
+mod basics;
+mod support;
