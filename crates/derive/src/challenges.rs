@@ -190,11 +190,11 @@ impl Challenges {
         let number = block.header.number;
         self.expire(number);
         self.read.push_back(block.header.id());
-        // as far back as a reset for an expired challenge can go
+        // Derivation is at most a lookback behind what was read, and a reset goes back a lookback
+        // and a channel timeout from there.
+        let lookback = chain.rollup.sync_lookback().saturating_mul(2);
         let timeout = chain.rollup.channel_timeout.max(CHANNEL_TIMEOUT_GRANITE);
-        let oldest = number
-            .saturating_sub(chain.rollup.sync_lookback())
-            .saturating_sub(timeout);
+        let oldest = number.saturating_sub(lookback).saturating_sub(timeout);
         while self.read.front().is_some_and(|id| id.number < oldest) {
             self.read.pop_front();
         }

@@ -258,13 +258,7 @@ impl SyncStart {
             safe,
             finalized,
         } = walk.previous;
-        if block.number == finalized.number && block.hash != finalized.hash {
-            return Err(SyncStartError::ReorgFinalized {
-                finalized: finalized.id(),
-                found: block.id(),
-            }
-            .into());
-        }
+        check_finalized(&finalized, &block)?;
         let unsafe_head = match walk.unsafe_head {
             Some(unsafe_head) => unsafe_head,
             None => {
@@ -320,6 +314,7 @@ impl SyncStart {
         let parent = self.l2(Lookup::L2ByHash(block.parent_hash))?;
         check_parent(&walk, &parent)?;
         if ready {
+            check_finalized(&finalized, &parent)?;
             let safe = parent;
             return Ok(Some(Heads {
                 unsafe_head,
@@ -352,6 +347,18 @@ impl SyncStart {
             _ => Ok(()),
         }
     }
+}
+
+/// Checks that the chain has the finalized block.
+// spec: opstack 3.14
+fn check_finalized(finalized: &L2BlockRef, block: &L2BlockRef) -> Result<(), SyncStartError> {
+    if block.number == finalized.number && block.hash != finalized.hash {
+        return Err(SyncStartError::ReorgFinalized {
+            finalized: finalized.id(),
+            found: block.id(),
+        });
+    }
+    Ok(())
 }
 
 /// Checks that a block's L1 origin and sequence number follow its parent's.

@@ -2,5 +2,8 @@
 //!
 //! One program for all of them, because linking is slower than testing.
 
+mod alt_da;
 mod basics;
+mod finality;
 mod support;
+mod sync_start;

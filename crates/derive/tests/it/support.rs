@@ -35,32 +35,32 @@ use std::{
     sync::Arc,
 };
 
-pub const L1_CHAIN_ID: u64 = 900;
-pub const L2_CHAIN_ID: u64 = 901;
-pub const INBOX: Address = address!("ff00000000000000000000000000000000000901");
-pub const PORTAL: Address = address!("0000000000000000000000000000000000001001");
-pub const SYSTEM_CONFIG: Address = address!("0000000000000000000000000000000000001002");
-pub const AUTHENTICATOR: Address = address!("0000000000000000000000000000000000001003");
-pub const CHALLENGES: Address = address!("0000000000000000000000000000000000001004");
+pub(crate) const L1_CHAIN_ID: u64 = 900;
+pub(crate) const L2_CHAIN_ID: u64 = 901;
+pub(crate) const INBOX: Address = address!("ff00000000000000000000000000000000000901");
+pub(crate) const PORTAL: Address = address!("0000000000000000000000000000000000001001");
+pub(crate) const SYSTEM_CONFIG: Address = address!("0000000000000000000000000000000000001002");
+pub(crate) const AUTHENTICATOR: Address = address!("0000000000000000000000000000000000001003");
+pub(crate) const CHALLENGES: Address = address!("0000000000000000000000000000000000001004");
 
 /// Seconds between L1 blocks.
-pub const L1_BLOCK_TIME: u64 = 12;
+pub(crate) const L1_BLOCK_TIME: u64 = 12;
 /// Time of the block where the rollup starts, on L1 and on L2.
-pub const GENESIS_TIME: u64 = 1_800_000_000;
+pub(crate) const GENESIS_TIME: u64 = 1_800_000_000;
 
 /// An account of the tests.
 #[derive(Clone, Copy, Debug)]
-pub struct Key(u8);
+pub(crate) struct Key(u8);
 
-pub const BATCHER: Key = Key(1);
-pub const STRANGER: Key = Key(2);
+pub(crate) const BATCHER: Key = Key(1);
+pub(crate) const STRANGER: Key = Key(2);
 
 impl Key {
     fn secret(self) -> B256 {
         B256::repeat_byte(self.0)
     }
 
-    pub fn address(self) -> Address {
+    pub(crate) fn address(self) -> Address {
         let tx = L1Transaction::Signed(self.sign(TxLegacy {
             chain_id: Some(L1_CHAIN_ID),
             ..TxLegacy::default()
@@ -68,7 +68,7 @@ impl Key {
         tx.sender(L1_CHAIN_ID).unwrap()
     }
 
-    pub fn sign<T>(self, tx: T) -> TxEnvelope
+    pub(crate) fn sign<T>(self, tx: T) -> TxEnvelope
     where
         T: SignableTransaction<alloy_primitives::Signature>,
         TxEnvelope: From<alloy_consensus::Signed<T>>,
@@ -79,7 +79,7 @@ impl Key {
 }
 
 /// A configuration with every fork up to `last` active from genesis on.
-pub fn rollup(last: Fork) -> RollupConfig {
+pub(crate) fn rollup(last: Fork) -> RollupConfig {
     let genesis = L1::genesis_header();
     RollupConfig {
         genesis: Genesis {
@@ -130,7 +130,7 @@ fn ecotone_scalar() -> B256 {
 }
 
 /// Alt-DA with commitments that can be challenged within 3 blocks, and answered within 4.
-pub const KECCAK_DA: AltDaConfig = AltDaConfig {
+pub(crate) const KECCAK_DA: AltDaConfig = AltDaConfig {
     da_challenge_contract_address: CHALLENGES,
     da_commitment_type: CommitmentType::Keccak,
     da_max_input_size: None,
@@ -139,7 +139,7 @@ pub const KECCAK_DA: AltDaConfig = AltDaConfig {
 };
 
 /// Alt-DA as EigenDA has it.
-pub const GENERIC_DA: AltDaConfig = AltDaConfig {
+pub(crate) const GENERIC_DA: AltDaConfig = AltDaConfig {
     da_challenge_contract_address: Address::ZERO,
     da_commitment_type: CommitmentType::Generic,
     da_max_input_size: None,
@@ -148,11 +148,11 @@ pub const GENERIC_DA: AltDaConfig = AltDaConfig {
 };
 
 /// The configuration, complete.
-pub fn chain(rollup: RollupConfig) -> Arc<ChainConfig> {
+pub(crate) fn chain(rollup: RollupConfig) -> Arc<ChainConfig> {
     chain_with(rollup, Overrides::default())
 }
 
-pub fn chain_with(rollup: RollupConfig, overrides: Overrides) -> Arc<ChainConfig> {
+pub(crate) fn chain_with(rollup: RollupConfig, overrides: Overrides) -> Arc<ChainConfig> {
     let overrides = Overrides {
         l1_blob_schedule: BlobSchedule::of_public_l1(1),
         ..overrides
@@ -162,15 +162,15 @@ pub fn chain_with(rollup: RollupConfig, overrides: Overrides) -> Arc<ChainConfig
 
 /// An L1 transaction with its outcome.
 #[derive(Clone, Debug)]
-pub struct L1Tx {
-    pub transaction: L1Transaction,
-    pub success: bool,
-    pub logs: Vec<Log>,
+pub(crate) struct L1Tx {
+    pub(crate) transaction: L1Transaction,
+    pub(crate) success: bool,
+    pub(crate) logs: Vec<Log>,
 }
 
 impl L1Tx {
     /// A type-2 transaction.
-    pub fn to(key: Key, to: Address, input: impl Into<Bytes>) -> Self {
+    pub(crate) fn to(key: Key, to: Address, input: impl Into<Bytes>) -> Self {
         Self::signed(key.sign(TxEip1559 {
             chain_id: L1_CHAIN_ID,
             to: TxKind::Call(to),
@@ -179,7 +179,7 @@ impl L1Tx {
         }))
     }
 
-    pub fn signed(envelope: TxEnvelope) -> Self {
+    pub(crate) fn signed(envelope: TxEnvelope) -> Self {
         Self {
             transaction: L1Transaction::Signed(envelope),
             success: true,
@@ -188,12 +188,12 @@ impl L1Tx {
     }
 
     /// Inbox data by the batcher, as calldata.
-    pub fn inbox(data: impl Into<Bytes>) -> Self {
+    pub(crate) fn inbox(data: impl Into<Bytes>) -> Self {
         Self::to(BATCHER, INBOX, data)
     }
 
     /// Inbox data as blobs.
-    pub fn blobs(key: Key, to: Address, blobs: &[(B256, Box<Blob>)]) -> Self {
+    pub(crate) fn blobs(key: Key, to: Address, blobs: &[(B256, Box<Blob>)]) -> Self {
         Self::signed(key.sign(TxEip4844 {
             chain_id: L1_CHAIN_ID,
             to,
@@ -203,7 +203,12 @@ impl L1Tx {
         }))
     }
 
-    pub fn legacy(key: Key, to: Address, input: impl Into<Bytes>, chain_id: Option<u64>) -> Self {
+    pub(crate) fn legacy(
+        key: Key,
+        to: Address,
+        input: impl Into<Bytes>,
+        chain_id: Option<u64>,
+    ) -> Self {
         Self::signed(key.sign(TxLegacy {
             chain_id,
             to: TxKind::Call(to),
@@ -212,7 +217,7 @@ impl L1Tx {
         }))
     }
 
-    pub fn access_list(key: Key, to: Address, input: impl Into<Bytes>) -> Self {
+    pub(crate) fn access_list(key: Key, to: Address, input: impl Into<Bytes>) -> Self {
         Self::signed(key.sign(TxEip2930 {
             chain_id: L1_CHAIN_ID,
             to: TxKind::Call(to),
@@ -222,7 +227,7 @@ impl L1Tx {
         }))
     }
 
-    pub fn set_code(key: Key, to: Address, input: impl Into<Bytes>) -> Self {
+    pub(crate) fn set_code(key: Key, to: Address, input: impl Into<Bytes>) -> Self {
         Self::signed(key.sign(TxEip7702 {
             chain_id: L1_CHAIN_ID,
             to,
@@ -232,14 +237,14 @@ impl L1Tx {
     }
 
     /// A transaction that only emits logs.
-    pub fn with_logs(logs: Vec<Log>) -> Self {
+    pub(crate) fn with_logs(logs: Vec<Log>) -> Self {
         Self {
             logs,
             ..Self::to(STRANGER, Address::repeat_byte(9), Bytes::new())
         }
     }
 
-    pub fn reverted(self) -> Self {
+    pub(crate) fn reverted(self) -> Self {
         Self {
             success: false,
             ..self
@@ -248,7 +253,7 @@ impl L1Tx {
 }
 
 /// A log with indexed topics and data.
-pub fn log(address: Address, topics: Vec<B256>, data: impl Into<Bytes>) -> Log {
+pub(crate) fn log(address: Address, topics: Vec<B256>, data: impl Into<Bytes>) -> Log {
     Log {
         address,
         data: LogData::new_unchecked(topics, data.into()),
@@ -256,7 +261,7 @@ pub fn log(address: Address, topics: Vec<B256>, data: impl Into<Bytes>) -> Log {
 }
 
 /// A blob and what it is named by. The hash is of the right form; no pipeline computes it.
-pub fn blob(data: &[u8]) -> (B256, Box<Blob>) {
+pub(crate) fn blob(data: &[u8]) -> (B256, Box<Blob>) {
     let mut hash = keccak256(data);
     hash.0[0] = 1;
     (hash, encode_blob(data).unwrap())
@@ -264,10 +269,10 @@ pub fn blob(data: &[u8]) -> (B256, Box<Blob>) {
 
 /// The L1 chain.
 #[derive(Clone, Debug)]
-pub struct L1 {
-    pub chain: Arc<ChainConfig>,
+pub(crate) struct L1 {
+    pub(crate) chain: Arc<ChainConfig>,
     /// From the block where the rollup starts on.
-    pub blocks: Vec<L1Block>,
+    pub(crate) blocks: Vec<L1Block>,
     /// Tells apart the blocks of two forks.
     salt: u8,
 }
@@ -286,7 +291,7 @@ impl L1 {
         }
     }
 
-    pub fn new(chain: &Arc<ChainConfig>) -> Self {
+    pub(crate) fn new(chain: &Arc<ChainConfig>) -> Self {
         let header = Self::genesis_header();
         Self {
             chain: Arc::clone(chain),
@@ -295,16 +300,16 @@ impl L1 {
         }
     }
 
-    pub fn head(&self) -> &L1Block {
+    pub(crate) fn head(&self) -> &L1Block {
         self.blocks.last().unwrap()
     }
 
     /// The reference of the `index`-th block after genesis.
-    pub fn at(&self, index: usize) -> L1BlockRef {
+    pub(crate) fn at(&self, index: usize) -> L1BlockRef {
         self.blocks[index].header.block_ref()
     }
 
-    pub fn next_header(&self) -> L1Header {
+    pub(crate) fn next_header(&self) -> L1Header {
         let parent = self.head().header;
         let number = parent.number + 1;
         let preimage = [parent.hash.as_slice(), &number.to_be_bytes(), &[self.salt]];
@@ -320,12 +325,12 @@ impl L1 {
     }
 
     /// Adds a block.
-    pub fn add(&mut self, transactions: impl IntoIterator<Item = L1Tx>) -> L1BlockRef {
+    pub(crate) fn add(&mut self, transactions: impl IntoIterator<Item = L1Tx>) -> L1BlockRef {
         let header = self.next_header();
         self.add_with(header, transactions)
     }
 
-    pub fn add_with(
+    pub(crate) fn add_with(
         &mut self,
         header: L1Header,
         transactions: impl IntoIterator<Item = L1Tx>,
@@ -345,14 +350,14 @@ impl L1 {
         header.block_ref()
     }
 
-    pub fn add_empty(&mut self, count: usize) {
+    pub(crate) fn add_empty(&mut self, count: usize) {
         for _ in 0..count {
             self.add([]);
         }
     }
 
     /// Another chain that shares the first `shared` blocks after genesis with this one.
-    pub fn reorganised(&self, shared: usize) -> Self {
+    pub(crate) fn reorganised(&self, shared: usize) -> Self {
         Self {
             blocks: self.blocks[..=shared].to_vec(),
             salt: self.salt + 1,
@@ -360,11 +365,11 @@ impl L1 {
         }
     }
 
-    pub fn by_hash(&self, hash: B256) -> Option<&L1Block> {
+    pub(crate) fn by_hash(&self, hash: B256) -> Option<&L1Block> {
         self.blocks.iter().find(|block| block.header.hash == hash)
     }
 
-    pub fn by_number(&self, number: u64) -> Option<&L1Block> {
+    pub(crate) fn by_number(&self, number: u64) -> Option<&L1Block> {
         let index = number.checked_sub(self.blocks[0].header.number)?;
         self.blocks.get(usize::try_from(index).unwrap())
     }
@@ -372,16 +377,16 @@ impl L1 {
 
 /// An engine that accepts every block but those it is told not to.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     chain: Arc<ChainConfig>,
     /// Blocks by number.
-    pub blocks: BTreeMap<u64, L2Block>,
+    pub(crate) blocks: BTreeMap<u64, L2Block>,
     /// Refuses attributes that hold this transaction.
-    pub refuses: Option<Bytes>,
+    pub(crate) refuses: Option<Bytes>,
 }
 
 impl Engine {
-    pub fn new(chain: &Arc<ChainConfig>) -> Self {
+    pub(crate) fn new(chain: &Arc<ChainConfig>) -> Self {
         let genesis = &chain.rollup.genesis;
         let mut block = L2Block {
             hash: genesis.l2.hash,
@@ -397,7 +402,7 @@ impl Engine {
         }
     }
 
-    pub fn execute(&mut self, derived: &DerivedAttributes) -> Outcome {
+    pub(crate) fn execute(&mut self, derived: &DerivedAttributes) -> Outcome {
         let attributes = &derived.attributes;
         let transactions: Vec<Bytes> = attributes
             .deposits
@@ -440,13 +445,13 @@ impl Engine {
     }
 
     /// The reference of a block.
-    pub fn at(&self, number: u64) -> L2BlockRef {
+    pub(crate) fn at(&self, number: u64) -> L2BlockRef {
         self.blocks[&number].block_ref(&self.chain).unwrap()
     }
 }
 
 /// The start of the rollup.
-pub fn genesis_point(chain: &ChainConfig) -> ResetPoint {
+pub(crate) fn genesis_point(chain: &ChainConfig) -> ResetPoint {
     let genesis = &chain.rollup.genesis;
     ResetPoint {
         safe_head: L2BlockRef {
@@ -465,23 +470,23 @@ pub fn genesis_point(chain: &ChainConfig) -> ResetPoint {
 
 /// A pipeline, and everything that it asks.
 #[derive(Debug)]
-pub struct Node {
-    pub pipeline: Pipeline,
-    pub l1: L1,
-    pub engine: Engine,
-    pub blobs: HashMap<B256, Box<Blob>>,
+pub(crate) struct Node {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) l1: L1,
+    pub(crate) engine: Engine,
+    pub(crate) blobs: HashMap<B256, Box<Blob>>,
     /// Answers by encoded commitment.
-    pub payloads: HashMap<Bytes, PayloadAnswer>,
+    pub(crate) payloads: HashMap<Bytes, PayloadAnswer>,
     /// What was derived, in order.
-    pub derived: Vec<Arc<DerivedAttributes>>,
-    pub drops: Vec<Drop>,
-    pub verdicts: Vec<InboxVerdict>,
-    pub requests: Vec<Request>,
+    pub(crate) derived: Vec<Arc<DerivedAttributes>>,
+    pub(crate) drops: Vec<Drop>,
+    pub(crate) verdicts: Vec<InboxVerdict>,
+    pub(crate) requests: Vec<Request>,
 }
 
 /// Where a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// All L1 blocks were read.
     Exhausted,
     /// The world cannot answer.
@@ -490,7 +495,7 @@ pub enum End {
 }
 
 impl Node {
-    pub fn new(l1: &L1) -> Self {
+    pub(crate) fn new(l1: &L1) -> Self {
         let chain = &l1.chain;
         Self {
             pipeline: Pipeline::new(Arc::clone(chain), genesis_point(chain)),
@@ -506,7 +511,7 @@ impl Node {
     }
 
     /// Derives until L1 ends, or something is lacking.
-    pub fn run(&mut self) -> End {
+    pub(crate) fn run(&mut self) -> End {
         loop {
             match self.pipeline.step() {
                 Err(error) => {
@@ -542,7 +547,7 @@ impl Node {
 
     /// Runs to the end of L1.
     #[track_caller]
-    pub fn run_to_end(&mut self) {
+    pub(crate) fn run_to_end(&mut self) {
         assert_eq!(self.run(), End::Exhausted);
     }
 
@@ -551,7 +556,7 @@ impl Node {
         self.verdicts.extend(self.pipeline.drops().take_verdicts());
     }
 
-    pub fn answer(&self, request: &Request) -> Option<Response> {
+    pub(crate) fn answer(&self, request: &Request) -> Option<Response> {
         match request {
             Request::L1Block(hash) | Request::AuthBlock(hash) => {
                 self.l1.by_hash(*hash).cloned().map(Response::L1Block)
@@ -586,30 +591,30 @@ impl Node {
     }
 
     /// The reasons of what was dropped, in order.
-    pub fn reasons(&self) -> Vec<DropReason> {
+    pub(crate) fn reasons(&self) -> Vec<DropReason> {
         self.drops.iter().map(|drop| drop.reason.clone()).collect()
     }
 
     /// The names of what was dropped, in order.
-    pub fn reason_names(&self) -> Vec<&'static str> {
+    pub(crate) fn reason_names(&self) -> Vec<&'static str> {
         self.drops.iter().map(|drop| drop.reason.name()).collect()
     }
 
     /// The batch transactions of each derived block.
-    pub fn derived_transactions(&self) -> Vec<Vec<Bytes>> {
+    pub(crate) fn derived_transactions(&self) -> Vec<Vec<Bytes>> {
         self.derived
             .iter()
             .map(|derived| derived.attributes.transactions.iter().collect())
             .collect()
     }
 
-    pub fn safe_number(&self) -> u64 {
+    pub(crate) fn safe_number(&self) -> u64 {
         self.pipeline.safe_head().number
     }
 }
 
 /// An L2 transaction; different numbers give different ones.
-pub fn l2_tx(number: u64) -> Bytes {
+pub(crate) fn l2_tx(number: u64) -> Bytes {
     use alloy_eips::eip2718::Encodable2718;
     STRANGER
         .sign(TxEip1559 {
@@ -626,15 +631,15 @@ pub fn l2_tx(number: u64) -> Bytes {
 ///
 /// Blocks are made by the same engine, so their hashes are those that derivation will find.
 #[derive(Debug)]
-pub struct Sequencer {
-    pub engine: Engine,
-    pub head: L2BlockRef,
+pub(crate) struct Sequencer {
+    pub(crate) engine: Engine,
+    pub(crate) head: L2BlockRef,
     config: SystemConfig,
     l1: L1,
 }
 
 impl Sequencer {
-    pub fn new(l1: &L1) -> Self {
+    pub(crate) fn new(l1: &L1) -> Self {
         let point = genesis_point(&l1.chain);
         Self {
             engine: Engine::new(&l1.chain),
@@ -645,12 +650,12 @@ impl Sequencer {
     }
 
     /// Lets the sequencer see a longer L1.
-    pub fn sees(&mut self, l1: &L1) {
+    pub(crate) fn sees(&mut self, l1: &L1) {
         self.l1 = l1.clone();
     }
 
     /// Makes a block on the head, with the newest L1 origin that it may have.
-    pub fn block(&mut self, transactions: impl IntoIterator<Item = Bytes>) -> SingularBatch {
+    pub(crate) fn block(&mut self, transactions: impl IntoIterator<Item = Bytes>) -> SingularBatch {
         let time = self.head.timestamp + self.l1.chain.rollup.block_time;
         let current = self.l1.by_number(self.head.l1_origin.number).unwrap();
         let next = self.l1.by_number(self.head.l1_origin.number + 1);
@@ -663,7 +668,7 @@ impl Sequencer {
     }
 
     /// Makes a block on the head, with an L1 origin.
-    pub fn block_at(
+    pub(crate) fn block_at(
         &mut self,
         origin: &L1Block,
         transactions: impl IntoIterator<Item = Bytes>,
@@ -708,13 +713,13 @@ impl Sequencer {
 
 /// How a channel's batches are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchForm {
+pub(crate) enum BatchForm {
     Singular,
     Span,
 }
 
 /// The parameters of the tests' span batches.
-pub fn span_params(chain: &ChainConfig) -> SpanParams {
+pub(crate) fn span_params(chain: &ChainConfig) -> SpanParams {
     SpanParams {
         genesis_time: chain.rollup.genesis.l2_time,
         block_time: chain.rollup.block_time,
@@ -725,7 +730,7 @@ pub fn span_params(chain: &ChainConfig) -> SpanParams {
 }
 
 /// One span batch of consecutive blocks. `parent_origin` is the L1 origin of the block before.
-pub fn span(chain: &ChainConfig, parent_origin: u64, batches: &[SingularBatch]) -> Vec<u8> {
+pub(crate) fn span(chain: &ChainConfig, parent_origin: u64, batches: &[SingularBatch]) -> Vec<u8> {
     let mut writer = SpanBatchWriter::new(span_params(chain));
     let mut previous = parent_origin;
     for batch in batches {
@@ -737,7 +742,7 @@ pub fn span(chain: &ChainConfig, parent_origin: u64, batches: &[SingularBatch]) 
 }
 
 /// A channel of byte strings, compressed with zlib.
-pub fn channel(strings: &[Vec<u8>]) -> Bytes {
+pub(crate) fn channel(strings: &[Vec<u8>]) -> Bytes {
     let mut plain = Vec::new();
     for string in strings {
         rlp::put_string(string, &mut plain);
@@ -748,12 +753,12 @@ pub fn channel(strings: &[Vec<u8>]) -> Bytes {
 }
 
 /// A channel id.
-pub fn id(letter: u8) -> ChannelId {
+pub(crate) fn id(letter: u8) -> ChannelId {
     ChannelId::repeat_byte(letter)
 }
 
 /// A channel cut into `count` frames of about the same size.
-pub fn frames(letter: u8, channel: &Bytes, count: usize) -> Vec<Frame> {
+pub(crate) fn frames(letter: u8, channel: &Bytes, count: usize) -> Vec<Frame> {
     let size = channel.len().div_ceil(count) + 23;
     let frames = split_channel(id(letter), channel, size).unwrap();
     assert_eq!(frames.len(), count);
@@ -761,12 +766,12 @@ pub fn frames(letter: u8, channel: &Bytes, count: usize) -> Vec<Frame> {
 }
 
 /// A data item of one channel in one frame.
-pub fn item(letter: u8, strings: &[Vec<u8>]) -> Bytes {
+pub(crate) fn item(letter: u8, strings: &[Vec<u8>]) -> Bytes {
     encode_frames(&frames(letter, &channel(strings), 1))
 }
 
 /// The data item of singular batches.
-pub fn singular_item(letter: u8, batches: &[SingularBatch]) -> Bytes {
+pub(crate) fn singular_item(letter: u8, batches: &[SingularBatch]) -> Bytes {
     let strings: Vec<Vec<u8>> = batches.iter().map(SingularBatch::encode).collect();
     item(letter, &strings)
 }
