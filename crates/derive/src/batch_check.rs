@@ -555,3 +555,6 @@ impl Context<'_> {
         Ok(Validity::Accept)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

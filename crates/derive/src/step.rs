@@ -45,7 +45,7 @@ pub struct DerivedAttributes {
 }
 
 /// What the pipeline lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// An L1 block by hash: the first one after a reset, or one whose deposits are needed again.
     L1Block(B256),

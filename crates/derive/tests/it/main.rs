@@ -3,7 +3,11 @@
 //! One program for all of them, because linking is slower than testing.
 
 mod alt_da;
+mod attributes;
+mod authorization;
 mod basics;
+mod data_sources;
 mod finality;
 mod support;
 mod sync_start;
+mod traversal;

@@ -282,13 +282,31 @@ impl L1 {
         L1Header {
             hash: B256::repeat_byte(0x10),
             number: 100,
-            parent_hash: B256::repeat_byte(0x0f),
+            parent_hash: Self::hash_before(99),
             timestamp: GENESIS_TIME,
             mix_hash: B256::repeat_byte(0x33),
             base_fee: U256::from(1_000_000_000),
             excess_blob_gas: Some(0),
             parent_beacon_block_root: Some(B256::repeat_byte(0x44)),
         }
+    }
+
+    /// The hash of a block from before the rollup, where nothing happens.
+    fn hash_before(number: u64) -> B256 {
+        keccak256(number.to_be_bytes())
+    }
+
+    /// A block from before the rollup, by its hash.
+    fn before(&self, hash: B256) -> Option<L1Block> {
+        let number = (0..100).find(|number| Self::hash_before(*number) == hash)?;
+        let header = L1Header {
+            hash,
+            number,
+            parent_hash: Self::hash_before(number.wrapping_sub(1)),
+            timestamp: GENESIS_TIME - L1_BLOCK_TIME * (100 - number),
+            ..Self::genesis_header()
+        };
+        Some(L1Block::new(&self.chain.rollup, header, [], Vec::new()))
     }
 
     pub(crate) fn new(chain: &Arc<ChainConfig>) -> Self {
@@ -365,8 +383,9 @@ impl L1 {
         }
     }
 
-    pub(crate) fn by_hash(&self, hash: B256) -> Option<&L1Block> {
-        self.blocks.iter().find(|block| block.header.hash == hash)
+    pub(crate) fn by_hash(&self, hash: B256) -> Option<L1Block> {
+        let known = self.blocks.iter().find(|block| block.header.hash == hash);
+        known.cloned().or_else(|| self.before(hash))
     }
 
     pub(crate) fn by_number(&self, number: u64) -> Option<&L1Block> {
@@ -559,7 +578,7 @@ impl Node {
     pub(crate) fn answer(&self, request: &Request) -> Option<Response> {
         match request {
             Request::L1Block(hash) | Request::AuthBlock(hash) => {
-                self.l1.by_hash(*hash).cloned().map(Response::L1Block)
+                self.l1.by_hash(*hash).map(Response::L1Block)
             }
             Request::LaterL1Block(number) => {
                 self.l1.by_number(*number).cloned().map(Response::L1Block)
