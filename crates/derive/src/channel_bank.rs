@@ -30,17 +30,35 @@ pub enum FrameRefusal {
     OtherChannel,
 }
 
-/// Bytes that a frame counts for.
+/// Bytes that a frame's data counts for.
 // spec: opstack 2.4
-pub(crate) fn frame_size(frame: &Frame) -> u64 {
-    frame.data.len() as u64 + FRAME_SIZE_OVERHEAD
+pub(crate) const fn frame_size(data: &[u8]) -> u64 {
+    data.len() as u64 + FRAME_SIZE_OVERHEAD
+}
+
+/// A frame's data, in memory of its own: a slice would keep the whole L1 transaction that it came
+/// in, which may be thousands of times as large as what the frame counts for.
+pub(crate) type FrameData = Box<[u8]>;
+
+pub(crate) fn frame_data(frame: &Frame) -> FrameData {
+    frame.data.as_ref().into()
+}
+
+/// Joins the data of a channel's frames, in order.
+pub(crate) fn join(frames: Vec<FrameData>) -> Vec<u8> {
+    let length = frames.iter().map(|data| data.len()).sum();
+    let mut joined = Vec::with_capacity(length);
+    for data in frames {
+        joined.extend_from_slice(&data);
+    }
+    joined
 }
 
 /// A channel whose frames may arrive in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Channel {
     opened_at: u64,
-    frames: BTreeMap<u16, Frame>,
+    frames: BTreeMap<u16, FrameData>,
     last: Option<u16>,
     size: u64,
 }
@@ -56,7 +74,7 @@ impl Channel {
     }
 
     // spec: opstack 3.4 *1
-    fn add(&mut self, frame: Frame) -> Result<(), FrameRefusal> {
+    fn add(&mut self, frame: &Frame) -> Result<(), FrameRefusal> {
         if frame.is_last && self.last.is_some() {
             return Err(FrameRefusal::SecondLast);
         }
@@ -70,8 +88,8 @@ impl Channel {
             self.last = Some(frame.number);
             self.prune_beyond(frame.number);
         }
-        self.size = self.size.wrapping_add(frame_size(&frame));
-        self.frames.insert(frame.number, frame);
+        self.size = self.size.wrapping_add(frame_size(&frame.data));
+        self.frames.insert(frame.number, frame_data(frame));
         Ok(())
     }
 
@@ -89,8 +107,8 @@ impl Channel {
         {
             return;
         }
-        for frame in self.frames.values() {
-            self.size = self.size.wrapping_sub(frame_size(frame));
+        for data in self.frames.values() {
+            self.size = self.size.wrapping_sub(frame_size(data));
         }
         self.frames.split_off(&last);
     }
@@ -108,16 +126,11 @@ impl Channel {
     }
 
     fn into_data(self) -> Vec<u8> {
-        let length = self.frames.values().map(|frame| frame.data.len()).sum();
-        let mut data = Vec::with_capacity(length);
-        for frame in self.frames.into_values() {
-            data.extend_from_slice(&frame.data);
-        }
-        data
+        join(self.frames.into_values().collect())
     }
 }
 
-/// Whether a channel that was opened at L1 block number `opened_at` may still be completed.
+/// Whether a channel that was opened at L1 block number `opened_at` can no longer be completed.
 // spec: opstack 3.4 *1, opstack 3.5
 pub(crate) fn is_timed_out(chain: &ChainConfig, opened_at: u64, origin: &L1BlockRef) -> bool {
     opened_at.saturating_add(chain.channel_timeout(origin.timestamp)) < origin.number
@@ -165,7 +178,7 @@ impl ChannelBank {
             return;
         }
         let size_before = channel.size;
-        if let Err(refusal) = channel.add(frame) {
+        if let Err(refusal) = channel.add(&frame) {
             report.drop(DropReason::Frame(refusal));
             return;
         }
@@ -240,3 +253,6 @@ impl ChannelBank {
         self.queue.len()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -104,3 +104,159 @@ impl SpanBuffer {
         self.cursor.take().is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch_check::tests::chain;
+    use alloy_primitives::{B256, Bytes};
+    use doppio_protocol::{
+        L1BlockRef,
+        batch::{Batch, SpanBatchWriter, SpanParams},
+    };
+    use std::sync::Arc;
+
+    /// Time of the first L2 block of the tests.
+    const T: u64 = 1000;
+
+    fn l1(number: u64) -> L1BlockRef {
+        L1BlockRef {
+            hash: B256::with_last_byte(u8::try_from(number).unwrap()),
+            number,
+            ..L1BlockRef::default()
+        }
+    }
+
+    /// L1 blocks `first` to `last`.
+    fn window(first: u64, last: u64) -> L1Window {
+        let mut window = L1Window::new(l1(first));
+        for number in first + 1..=last {
+            window.update(&l1(number), &L2BlockRef::default());
+        }
+        window
+    }
+
+    fn head(timestamp: u64, origin: u64) -> L2BlockRef {
+        L2BlockRef {
+            hash: B256::repeat_byte(u8::try_from(timestamp - 900).unwrap()),
+            timestamp,
+            l1_origin: l1(origin).id(),
+            ..L2BlockRef::default()
+        }
+    }
+
+    /// A span from T on, of blocks with these origins.
+    fn span(origins: &[u64]) -> SpanCursor {
+        let params = SpanParams {
+            genesis_time: 0,
+            block_time: 2,
+            chain_id: 1,
+            post_exec: true,
+            celo_dynamic_fee_v2: false,
+        };
+        let mut writer = SpanBatchWriter::new(params);
+        for (index, origin) in (0u64..).zip(origins) {
+            let batch = SingularBatch {
+                timestamp: T + 2 * index,
+                epoch_num: *origin,
+                ..SingularBatch::default()
+            };
+            writer.push(&batch, 0).unwrap();
+        }
+        let string = Bytes::from(writer.encode().unwrap());
+        let Ok(Batch::Span(span)) = Batch::decode(&string) else {
+            panic!("the writer writes span batches");
+        };
+        SpanCursor::new(Arc::new(span), params)
+    }
+
+    fn filled(origins: &[u64], window: &L1Window, safe: &L2BlockRef) -> SpanBuffer {
+        let mut buffer = SpanBuffer::default();
+        buffer.fill(span(origins), window, safe).unwrap();
+        buffer
+    }
+
+    #[test]
+    fn blocks_come_one_by_one_with_the_hashes_that_spans_do_not_tell() {
+        let chain = chain();
+        let window = window(5, 7);
+        let mut buffer = filled(&[5, 6, 6], &window, &head(T - 2, 5));
+        let parents = [head(T - 2, 5), head(T, 5), head(T + 2, 6)];
+        for (parent, (origin, is_last)) in parents.iter().zip([(5, false), (6, false), (6, true)]) {
+            let Next::Block { batch, last } = buffer.next(&chain, &window, parent).unwrap() else {
+                panic!("a block follows {parent:?}");
+            };
+            assert_eq!(batch.timestamp, parent.timestamp + 2);
+            assert_eq!(batch.parent_hash, parent.hash);
+            assert_eq!(batch.epoch(), l1(origin).id());
+            assert_eq!(last, is_last);
+        }
+        let next = buffer.next(&chain, &window, &head(T + 4, 6)).unwrap();
+        assert!(matches!(next, Next::Empty));
+    }
+
+    // opstack 11 G, OverlappingSpanBatch
+    #[test]
+    fn blocks_that_are_safe_already_are_passed_over() {
+        let chain = chain();
+        let (window, safe) = (window(6, 7), head(T + 2, 6));
+        let mut buffer = filled(&[5, 6, 6, 7], &window, &safe);
+        let Next::Block { batch, last } = buffer.next(&chain, &window, &safe).unwrap() else {
+            panic!("a block follows the safe head");
+        };
+        assert_eq!((batch.timestamp, batch.epoch_num), (T + 4, 6));
+        assert!(!last);
+    }
+
+    // opstack 3.7: extraction under Holocene; kona's singular_batches_outdated_l1_origin
+    #[test]
+    fn a_new_block_with_an_epoch_before_the_safe_heads_is_refused() {
+        let mut buffer = SpanBuffer::default();
+        let result = buffer.fill(span(&[5, 5, 6]), &window(6, 7), &head(T, 6));
+        assert_eq!(result, Err(BatchDrop::SpanBlockEpochTooOld));
+        assert!(!buffer.clear());
+    }
+
+    // opstack 3.7: extraction under Holocene; kona's singular_batches_missing_l1_origin
+    #[test]
+    fn a_new_block_with_an_epoch_that_is_not_known_is_refused() {
+        let mut buffer = SpanBuffer::default();
+        let result = buffer.fill(span(&[5, 6]), &window(6, 7), &head(T - 2, 5));
+        assert_eq!(result, Err(BatchDrop::SpanBlockOriginUnknown));
+        assert!(!buffer.clear());
+    }
+
+    /// What was safe already need not be known.
+    #[test]
+    fn epochs_of_blocks_that_are_passed_over_do_not_matter() {
+        let mut buffer = SpanBuffer::default();
+        let result = buffer.fill(span(&[3, 4, 5, 6]), &window(5, 6), &head(T + 2, 5));
+        assert_eq!(result, Ok(()));
+    }
+
+    // opstack 3.6; TestBatchQueueResetSpan
+    #[test]
+    fn the_rest_is_discarded_when_the_parent_does_not_fit() {
+        let chain = chain();
+        let window = window(5, 7);
+        for (parent, why) in [
+            (head(T - 2, 5), "the block before was not accepted"),
+            (head(T + 2, 5), "another block was"),
+        ] {
+            let mut buffer = filled(&[5, 5, 5], &window, &head(T - 2, 5));
+            buffer.next(&chain, &window, &head(T - 2, 5)).unwrap();
+            let next = buffer.next(&chain, &window, &parent).unwrap();
+            assert!(matches!(next, Next::Discarded), "{why}");
+            let next = buffer.next(&chain, &window, &head(T, 5)).unwrap();
+            assert!(matches!(next, Next::Empty), "{why}");
+        }
+    }
+
+    #[test]
+    fn clearing_says_whether_there_was_a_span() {
+        let window = window(5, 7);
+        let mut buffer = filled(&[5], &window, &head(T - 2, 5));
+        assert!(buffer.clear());
+        assert!(!buffer.clear());
+    }
+}

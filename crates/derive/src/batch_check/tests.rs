@@ -212,7 +212,9 @@ impl Case {
     }
 
     fn txs_at<T: AsRef<[u8]>>(self, index: usize, txs: impl IntoIterator<Item = T>) -> Self {
-        self.edit_at(index, |batch| batch.transactions = txs.into_iter().collect())
+        self.edit_at(index, |batch| {
+            batch.transactions = txs.into_iter().collect()
+        })
     }
 
     fn txs<T: AsRef<[u8]>>(self, txs: impl IntoIterator<Item = T>) -> Self {

@@ -373,7 +373,13 @@ fn random_span(dice: &mut Dice, pool: &Pool) -> World {
         let timestamp = T + 2 * n as u64;
         origin += usize::from(timestamp >= l1[origin + 1].timestamp && dice.percent(70));
         let n = u8::try_from(n).unwrap();
-        let block = l2(0x20 + n, 100 + u64::from(n), 0x1f + n, timestamp, l1[origin]);
+        let block = l2(
+            0x20 + n,
+            100 + u64::from(n),
+            0x1f + n,
+            timestamp,
+            l1[origin],
+        );
         let txs = pool.txs(dice, celo);
         let block_ref = (!dice.percent(8)).then_some(block);
         case.safe_blocks
@@ -390,7 +396,8 @@ fn random_span(dice: &mut Dice, pool: &Pool) -> World {
     }
     case.first_origin_bit = dice.percent(50);
     let next = case.safe_head.timestamp + 2;
-    let first = next - dice.of(&[0, 0, 0, 2, 2, 4, 6, 1, 3]) + dice.of(&[0, 0, 0, 0, 0, 0, 0, 1, 2]);
+    let first =
+        next - dice.of(&[0, 0, 0, 2, 2, 4, 6, 1, 3]) + dice.of(&[0, 0, 0, 0, 0, 0, 0, 1, 2]);
     let batches = random_blocks(dice, pool, &l1, &safe_chain, first.max(T), celo);
     case.subject = Subject::Span(batches);
     World {
