@@ -1,0 +1,229 @@
+//! Writes the seeds of the corpus: small good inputs, made by our own encoders.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use doppio_protocol::{
+    batch::{SingularBatch, SpanBatchWriter, SpanParams, TransactionList},
+    blob::encode_blob,
+    commitment::Commitment,
+    deposit::{DepositTx, encode_deposit_log},
+    frame::{encode_frames, split_channel},
+    l1_info::{L1BlockInfo, L1InfoLayout},
+    rlp,
+};
+use std::{fs, io::Write, path::Path};
+
+fn main() -> std::io::Result<()> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for (target, name, bytes) in seeds() {
+        let folder = corpus.join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// A signed transaction in RLP; nobody checks the signature.
+fn transaction(tx_type: Option<u8>, fields: &[&[u8]]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for field in fields {
+        rlp::put_string(field, &mut payload);
+    }
+    let mut bytes: Vec<u8> = tx_type.into_iter().collect();
+    rlp::put_list_header(payload.len(), &mut bytes);
+    bytes.extend_from_slice(&payload);
+    bytes
+}
+
+fn transactions() -> TransactionList {
+    let to = [7; 20];
+    let (r, s) = ([8; 32], [9; 32]);
+    let legacy = |v: &[u8]| {
+        transaction(
+            None,
+            &[&[1], &[2], &[0x52, 0x08], &to, &[], &[1, 2, 3], v, &r, &s],
+        )
+    };
+    // protected (chain id 10), unprotected
+    [legacy(&[55]), legacy(&[28])]
+        .into_iter()
+        .map(Bytes::from)
+        .collect()
+}
+
+fn batches() -> Vec<SingularBatch> {
+    (0..3)
+        .map(|n| SingularBatch {
+            parent_hash: B256::repeat_byte(1),
+            epoch_num: 100 + n / 2,
+            epoch_hash: B256::repeat_byte(2),
+            timestamp: 1_002 + 2 * n,
+            transactions: if n == 0 {
+                TransactionList::default()
+            } else {
+                transactions()
+            },
+        })
+        .collect()
+}
+
+fn span() -> Vec<u8> {
+    let mut writer = SpanBatchWriter::new(SpanParams {
+        genesis_time: 1_000,
+        block_time: 2,
+        chain_id: 10,
+        post_exec: true,
+        celo_dynamic_fee_v2: false,
+    });
+    for batch in batches() {
+        writer.push(&batch, 1).expect("consecutive");
+    }
+    writer.encode().expect("not empty")
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![1];
+    let mut encoder = brotli::CompressorWriter::new(&mut out, 4096, 10, 22);
+    encoder.write_all(bytes).expect("memory");
+    drop(encoder);
+    out
+}
+
+/// Topics as the targets read them: their number, they themselves, the data.
+fn log(log: &alloy_primitives::Log) -> Vec<u8> {
+    let topics = &log.topics()[1..];
+    let mut bytes = vec![u8::try_from(topics.len()).expect("few")];
+    bytes.extend(topics.iter().flatten());
+    bytes.extend_from_slice(&log.data.data);
+    bytes
+}
+
+fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let mut strings = Vec::new();
+    for batch in batches() {
+        rlp::put_string(&batch.encode(), &mut strings);
+    }
+    rlp::put_string(&span(), &mut strings);
+    let channel = zlib(&strings);
+    let id = Default::default();
+    let frames = split_channel(id, &channel.clone().into(), 120).expect("room");
+    let deposit = DepositTx {
+        from: Address::repeat_byte(1),
+        to: Some(Address::repeat_byte(2)),
+        mint: U256::from(3),
+        value: U256::from(4),
+        gas: 100_000,
+        data: Bytes::from_static(b"calldata"),
+        ..DepositTx::default()
+    };
+    let info = L1BlockInfo {
+        number: 100,
+        time: 1_000,
+        base_fee: U256::from(7),
+        ..L1BlockInfo::default()
+    };
+    let word = |n: u64| U256::from(n).to_be_bytes::<32>();
+    let update = |kind: u64, payload: &[u8]| {
+        let words = [word(0), word(kind), word(32), word(payload.len() as u64)];
+        [&[2], words.concat().as_slice(), payload].concat()
+    };
+    let commitment = Commitment::Keccak(B256::repeat_byte(7)).encode();
+    let challenge = [
+        vec![1],
+        word(42).to_vec(),
+        word(64).to_vec(),
+        word(1).to_vec(),
+        word(33).to_vec(),
+        commitment.to_vec(),
+        vec![0; 31],
+    ]
+    .concat();
+    let call = [
+        vec![0; 4],
+        [word(42), word(96), word(192), word(33)].concat(),
+        commitment.to_vec(),
+        vec![0; 31],
+        word(5).to_vec(),
+        b"input".to_vec(),
+        vec![0; 27],
+    ]
+    .concat();
+    let item = encode_frames(&frames).to_vec();
+    let chunk = |kind: u8, chunks: &[&[u8]]| {
+        let mut bytes = vec![kind];
+        for chunk in chunks {
+            let length = u16::try_from(chunk.len()).expect("short");
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(chunk);
+        }
+        bytes
+    };
+    let whole =
+        encode_frames(&split_channel(id, &zlib(&strings[..100]).into(), 250).expect("room"));
+    let rollup = include_bytes!("../data/rollup.json").to_vec();
+    vec![
+        ("frames", "several", item.clone()),
+        ("blob", "blob", encode_blob(&item).expect("short")[..2_048].to_vec()),
+        ("blob", "data", item.clone()),
+        ("commitment", "keccak", commitment.to_vec()),
+        ("commitment", "eigenda", vec![1, 0, 3, 0xc0, 1]),
+        ("channel", "zlib", channel.clone()),
+        ("channel", "brotli", brotli(&strings)),
+        ("singular_batch", "empty", batches()[0].encode()[1..].to_vec()),
+        ("singular_batch", "transactions", batches()[1].encode()[1..].to_vec()),
+        ("span_batch", "three-blocks", span()[1..].to_vec()),
+        ("deposit_log", "call", log(&encode_deposit_log(Address::ZERO, &deposit))),
+        ("deposit_tx", "call", deposit.encode().to_vec()),
+        ("l1_info", "bedrock", info.encode(L1InfoLayout::Bedrock).to_vec()),
+        ("l1_info", "ecotone", info.encode(L1InfoLayout::Ecotone).to_vec()),
+        ("l1_info", "isthmus", info.encode(L1InfoLayout::Isthmus).to_vec()),
+        ("l1_info", "jovian", info.encode(L1InfoLayout::Jovian).to_vec()),
+        ("config_update", "batcher", update(0, &B256::with_last_byte(9).0)),
+        ("config_update", "scalars", update(1, &[1; 64])),
+        ("config_update", "gas-limit", update(2, &word(5))),
+        ("challenge", "challenged", challenge),
+        ("challenge", "resolve-call", call),
+        ("extra_data", "holocene", vec![0, 0, 0, 0, 250, 0, 0, 0, 6]),
+        ("extra_data", "jovian", [&[1, 0, 0, 0, 250, 0, 0, 0, 6][..], &[0; 8]].concat()),
+        ("l2_block", "genesis", l2_block()),
+        ("rollup_config", "small", rollup),
+        (
+            "chain_profile",
+            "celo",
+            br#"{"name":"x","rules":"celo","max_frame_len":16000000,"span_tx_types":["0x7b"]}"#.to_vec(),
+        ),
+        (
+            "l1_chain_config",
+            "small",
+            br#"{"config":{"cancunTime":1,"pragueTime":2,"blobSchedule":{"cancun":{"baseFeeUpdateFraction":3338477},"prague":{"baseFeeUpdateFraction":5007716}}}}"#
+                .to_vec(),
+        ),
+        ("da_answer", "dropped", [&[1, 162][..], br#"{"StatusCode":3,"Msg":"too old"}"#].concat()),
+        ("inbox", "items", chunk(0, &[&whole, &[1, 0, 7], &[]])),
+        ("inbox", "frames", chunk(1, &[&item[1..], &item[1..100]])),
+        ("inbox", "strings", chunk(2, &[&batches()[0].encode(), &span()])),
+        ("explain", "item", item),
+        ("explain", "channel", channel),
+        ("explain", "hex", b"0x01010003c0".to_vec()),
+    ]
+}
+
+/// The RLP of a block with one deposit.
+fn l2_block() -> Vec<u8> {
+    let header = alloy_rlp::encode(alloy_consensus::Header::default());
+    let mut transactions = Vec::new();
+    rlp::put_string(&DepositTx::default().encode(), &mut transactions);
+    let mut body = header;
+    rlp::put_list_header(transactions.len(), &mut body);
+    body.extend_from_slice(&transactions);
+    rlp::put_list_header(0, &mut body);
+    let mut block = Vec::new();
+    rlp::put_list_header(body.len(), &mut block);
+    block.extend_from_slice(&body);
+    block
+}

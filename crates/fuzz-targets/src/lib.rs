@@ -1,0 +1,52 @@
+//! What must hold for any bytes: one plain function for each decoder.
+//!
+//! Each target takes bytes from an adversary and asserts what the decoder promises: it does not
+//! panic, what it accepts is written back unchanged where the format is canonical, and what it
+//! gives stays within its limits. The tests of this crate run every target over a committed corpus
+//! and over random bytes; `fuzz/` drives the same functions with libFuzzer.
+//!
+//! Allocation is asserted around the targets, by whoever runs them: see [`allowance`].
+
+mod chain;
+mod configuration;
+mod data;
+mod pipeline;
+
+/// A target: its name, and the function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("frames", data::frames),
+    ("blob", data::blob),
+    ("commitment", data::commitment),
+    ("channel", data::channel),
+    ("singular_batch", data::singular_batch),
+    ("span_batch", data::span_batch),
+    ("deposit_log", chain::deposit_log),
+    ("deposit_tx", chain::deposit_tx),
+    ("l1_info", chain::l1_info),
+    ("config_update", chain::config_update),
+    ("challenge", chain::challenge),
+    ("extra_data", chain::extra_data),
+    ("l2_block", chain::l2_block),
+    ("rollup_config", configuration::rollup_config),
+    ("chain_profile", configuration::chain_profile),
+    ("l1_chain_config", configuration::l1_chain_config),
+    ("da_answer", pipeline::da_answer),
+    ("inbox", pipeline::inbox),
+    ("explain", pipeline::explain),
+];
+
+/// Bytes that a target may have allocated at most at one time for an input of this length.
+///
+/// Decoders take slices of their input, and copy what they put together once or twice. A channel
+/// may be decompressed up to the targets' own limit, [`MAX_RLP_BYTES`].
+pub const fn allowance(input: usize) -> usize {
+    const TABLES: usize = 2 << 20;
+    // a string may be held compressed, decompressed, and as a batch's transactions
+    TABLES + 64 * input + 3 * MAX_RLP_BYTES
+}
+
+/// What the targets let a channel decompress to: enough for any rule, and small.
+pub const MAX_RLP_BYTES: usize = 1 << 20;
