@@ -5,14 +5,24 @@
 //! what they make of it; a wrong guess here splits the chain or stalls it.
 
 use crate::step::PayloadAnswer;
-use alloy_primitives::Bytes;
-use doppio_protocol::config::ChainProfile;
+use alloy_primitives::{Bytes, hex};
+use doppio_protocol::{commitment::Commitment, config::ChainProfile};
 use serde_json::Value;
 use thiserror::Error;
 
 /// Bytes of a refusal's body that are read.
 // spec: opstack 3.15
 const MAX_REFUSAL_BODY: usize = 5_000;
+
+/// Path and query of the request for the data behind a commitment that an L1 block includes.
+///
+/// Servers for EigenDA use the height of the block to refuse certificates that came too late;
+/// others ignore it.
+// spec: opstack 3.15
+pub fn da_request_path(commitment: &Commitment, l1_inclusion: u64) -> String {
+    let commitment = hex::encode_prefixed(commitment.encode());
+    format!("/get/{commitment}?l1_inclusion_block_number={l1_inclusion}")
+}
 
 /// Why an answer says nothing about the data. Ask again later.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -90,6 +100,15 @@ mod tests {
         body: &str,
     ) -> Result<PayloadAnswer, DaServerError> {
         read_da_answer(profile, status, Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    #[test]
+    fn a_request_names_the_commitment_with_its_type_and_where_it_was_included() {
+        let commitment = Commitment::Generic(Bytes::from_static(&[0, 3, 0xc0]));
+        assert_eq!(
+            da_request_path(&commitment, 4711),
+            "/get/0x010003c0?l1_inclusion_block_number=4711"
+        );
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub use build::{Built, Epoch, build_attributes};
 pub use challenges::Settled;
 pub use channel_bank::FrameRefusal;
 pub use commitments::foresee_commitments;
-pub use da_server::{DaServerError, read_da_answer};
+pub use da_server::{DaServerError, da_request_path, read_da_answer};
 pub use drops::{
     Drop, DropLog, DropReason, FrameOrder, InboxRefusal, InboxVerdict, MAX_DROPS_KEPT,
 };

@@ -67,6 +67,10 @@ impl L1Header {
 
 /// A transaction of an L1 block.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every transaction is of the large variant"
+)]
 pub enum L1Transaction {
     /// A signed transaction of a type that Ethereum knows.
     Signed(TxEnvelope),

@@ -78,6 +78,50 @@ mod tests {
         assert!(!bit(&list, 16) && !bit(&[], 0));
     }
 
+    // opstack 11 E: kona span_bitlist_bitlen, span_bitlist_bitlen_shrink and
+    // bitlist_big_endian_zero_extended
+
+    #[test]
+    fn span_bitlist_bitlen_counts_from_the_highest_set_bit() {
+        for highest in 0..40 {
+            let mut list = BitList::default();
+            (0..=highest).for_each(|index| list.push(index == highest));
+            let mut bytes = Vec::new();
+            list.encode(&mut bytes);
+            assert!(!has_excess(&bytes, highest + 1));
+            if byte_length(highest) == bytes.len() {
+                assert!(has_excess(&bytes, highest), "one bit less does not hold it");
+            }
+        }
+    }
+
+    #[test]
+    fn span_bitlist_bitlen_shrink_forgets_the_bits_behind() {
+        let mut list = BitList::default();
+        (0..17).for_each(|_| list.push(true));
+        for (length, expected) in [
+            (9, vec![1, 0xff]),
+            (8, vec![0xff]),
+            (3, vec![7]),
+            (0, vec![]),
+        ] {
+            list.truncate(length);
+            let mut bytes = Vec::new();
+            list.encode(&mut bytes);
+            assert_eq!(bytes, expected);
+        }
+    }
+
+    #[test]
+    fn bitlist_big_endian_zero_extended() {
+        let mut list = BitList::default();
+        list.push(true);
+        (0..16).for_each(|_| list.push(false));
+        let mut bytes = Vec::new();
+        list.encode(&mut bytes);
+        assert_eq!(bytes, [0, 0, 1]);
+    }
+
     #[test]
     fn bits_beyond_the_length_are_seen() {
         assert!(has_excess(&[0b100], 2));

@@ -128,7 +128,7 @@ impl BlobSchedule {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct ChainConfig {
-            config: Option<Box<ChainConfig>>,
+            config: Option<Box<Self>>,
             cancun_time: Option<u64>,
             prague_time: Option<u64>,
             osaka_time: Option<u64>,

@@ -195,11 +195,7 @@ pub fn digest(isthmus_l1_block: IsthmusL1Block) -> B256 {
             let transactions = Fork::ALL
                 .into_iter()
                 .flat_map(|fork| &upgrade(fork, l1_block).transactions);
-            keccak256(
-                transactions
-                    .flat_map(|tx| keccak256(tx))
-                    .collect::<Vec<u8>>(),
-            )
+            keccak256(transactions.flat_map(keccak256).collect::<Vec<u8>>())
         })
     });
     DIGESTS[usize::from(isthmus_l1_block == IsthmusL1Block::CustomGasToken)]
