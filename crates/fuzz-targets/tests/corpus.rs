@@ -66,7 +66,6 @@ fn near(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn every_target_holds_for_its_corpus_and_for_bytes_near_it_and_at_random() {
     let config = Config {
-        cases: 256,
         failure_persistence: None,
         ..Config::default()
     };

@@ -6,7 +6,7 @@ use doppio_protocol::{config::Fork, frame::encode_frames};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     /// Whatever is posted, derivation reads L1 to its end.
     #[test]

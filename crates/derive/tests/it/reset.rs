@@ -86,7 +86,7 @@ fn point_in_the_middle(planned: &Planned, l1: usize) -> (ResetPoint, Engine) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 5))]
 
     #[test]
     fn the_same_l1_gives_the_same_chain_drops_and_requests(chain in chains(), plan in plan()) {

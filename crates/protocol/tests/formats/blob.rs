@@ -213,7 +213,7 @@ fn data_of_every_length_class_is_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 5))]
 
     #[test]
     fn what_is_written_is_read(length in 0..=MAX_BLOB_DATA_SIZE, seed in any::<u64>()) {

@@ -561,7 +561,7 @@ fn any_blocks() -> impl Strategy<Value = Vec<Block>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 3))]
 
     /// FuzzBatchRoundTrip, over every transaction type, against the second encoder.
     #[test]

@@ -720,7 +720,7 @@ fn the_naive_bit_list_is_big_endian() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     /// TestSpanBatchTxsRoundTripFullTxs, over arbitrary fields.
     #[test]
