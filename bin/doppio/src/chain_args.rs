@@ -44,7 +44,7 @@ impl ChainArgs {
 }
 
 /// A profile by its name, or else out of a file.
-fn read_profile(name: &str) -> Result<ChainProfile, CommandError> {
+pub(crate) fn read_profile(name: &str) -> Result<ChainProfile, CommandError> {
     match ChainProfile::named(name) {
         Err(ProfileError::Unknown(_)) if Path::new(name).exists() => {
             Ok(ChainProfile::parse(&std::fs::read_to_string(name)?)?)

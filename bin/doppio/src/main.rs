@@ -1,6 +1,7 @@
 //! The command line: argument parsing and wiring only.
 
 mod chain_args;
+mod explain;
 mod output;
 mod replay;
 
@@ -18,12 +19,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Explain(explain::ExplainArgs),
     Replay(replay::ReplayArgs),
 }
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let result = match command {
+        Command::Explain(args) => explain::run(args),
         Command::Replay(args) => replay::run(args),
     };
     result.unwrap_or_else(|error| {

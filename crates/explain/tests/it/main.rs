@@ -1,0 +1,10 @@
+//! Explanations of genuine, constructed and hostile bytes.
+//!
+//! One program for all of them, because linking is slower than testing.
+
+mod breaks;
+mod forms;
+mod genuine;
+mod properties;
+mod recorded;
+mod support;
