@@ -69,6 +69,7 @@ pub struct Pipeline {
 
 /// Where on L1 the pipeline is.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a pipeline has one")]
 enum Traversal {
     /// Before the first block.
     Start(ResetPoint),

@@ -275,16 +275,17 @@ impl Case {
         SpanCursor::new(Arc::new(span), self.span_params())
     }
 
-    fn check_cursor(&self, span: &SpanCursor) -> Result<Validity, Stop> {
+    fn check_cursor(&self, span: &SpanCursor) -> Result<Validity, Box<Stop>> {
         let context = self.context();
-        if context.holocene() {
+        let result = if context.holocene() {
             context.check_span_holocene(span, &self.safe_blocks)
         } else {
             context.check_span(span, &self.safe_blocks)
-        }
+        };
+        result.map_err(Box::new)
     }
 
-    fn result(&self) -> Result<Validity, Stop> {
+    fn result(&self) -> Result<Validity, Box<Stop>> {
         match &self.subject {
             Subject::Singular(batch) => Ok(self.context().check_singular(batch)),
             Subject::Span(batches) => self.check_cursor(&self.span(batches)),

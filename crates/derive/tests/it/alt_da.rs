@@ -445,7 +445,7 @@ fn used_data_whose_challenge_expires_makes_derivation_start_again_without_it() {
     let payload = PayloadAnswer::Payload(challenged.item.clone());
     let key = challenged.commitment.encode();
     let mut node = Node::new(&challenged.l1);
-    node.payloads.insert(key.clone(), payload.clone());
+    node.payloads.insert(key, payload);
     let l1_block = challenged.l1.at(1).id();
     let expired = PipelineError::Reset(ResetReason::ChallengeExpired { l1_block });
     assert_eq!(node.run(), End::Failed(expired));

@@ -45,7 +45,7 @@ fn user_deposit(n: u8) -> DepositTx {
     DepositTx {
         source_hash: B256::ZERO,
         from: Address::repeat_byte(n),
-        to: (n % 2 == 0).then(|| Address::repeat_byte(n + 1)),
+        to: (n.is_multiple_of(2)).then(|| Address::repeat_byte(n + 1)),
         mint: U256::from(n),
         value: U256::from(1000),
         gas: 100_000,

@@ -207,13 +207,13 @@ fn a_span_from_genesis_on_holds_up_the_queue_for_good() {
 fn an_invalid_batch_in_between_is_left_out() {
     let chain = delta();
     let (l1, batches) = eleven_blocks(&chain);
-    let invalid = |edit: fn(&mut SingularBatch)| {
+    let invalid = |edit: Edit| {
         let mut batch = batches[1].clone();
         edit(&mut batch);
         batch.encode()
     };
     let mut strings = strings_of(&chain, BatchForm::Singular, &batches, &[]);
-    let cases: [(fn(&mut SingularBatch), BatchDrop); 4] = [
+    let cases: [(Edit, BatchDrop); 4] = [
         (|batch| batch.parent_hash.0[0] ^= 1, BatchDrop::ParentHash),
         (|batch| batch.epoch_hash.0[0] ^= 1, BatchDrop::EpochHash),
         (|batch| batch.epoch_num += 2, BatchDrop::EpochTooNew),

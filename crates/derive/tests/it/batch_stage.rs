@@ -110,7 +110,7 @@ fn a_singular_batch_with_another_parent_hash_flushes_its_channel() {
 #[test]
 fn every_invalid_batch_flushes_its_channel() {
     let world = holocene();
-    let cases: [(fn(&mut SingularBatch), BatchDrop); 6] = [
+    let cases: [(Edit, BatchDrop); 6] = [
         (|batch| batch.epoch_num -= 1, BatchDrop::EpochTooOld),
         (|batch| batch.epoch_num += 2, BatchDrop::EpochTooNew),
         (|batch| batch.epoch_hash.0[0] ^= 1, BatchDrop::EpochHash),
@@ -162,10 +162,7 @@ fn a_bad_block_in_a_span_takes_those_behind_it() {
         let world = World::at(fork);
         let mut batches = world.batches.clone();
         batches[2].transactions = [transaction.clone()].iter().collect();
-        let strings = [
-            span(&world.chain, 100, &batches),
-            world.batches[2].encode(),
-        ];
+        let strings = [span(&world.chain, 100, &batches), world.batches[2].encode()];
         let node = read(&world, &[&strings, &in_order(&world, &[3, 4])]);
         assert_eq!(node.reasons(), batch_drops(broken), "{fork}");
         assert_eq!(node.safe_number(), 4, "{fork}");
@@ -173,10 +170,7 @@ fn a_bad_block_in_a_span_takes_those_behind_it() {
         let world = World::at(Fork::Granite);
         let mut batches = world.batches.clone();
         batches[2].transactions = [transaction].iter().collect();
-        let strings = [
-            span(&world.chain, 100, &batches),
-            world.batches[0].encode(),
-        ];
+        let strings = [span(&world.chain, 100, &batches), world.batches[0].encode()];
         let outcome = read_one(&world, &strings);
         assert_eq!(outcome, (1, vec![DropReason::Batch(broken)]));
     }
@@ -196,7 +190,11 @@ fn a_span_that_exceeds_the_sequencer_drift() {
         let batches: Vec<_> = (0..2000)
             .map(|_| sequencer.block_at(&origin, [tx.clone()]))
             .collect();
-        put(&mut l1, 1, [L1Tx::inbox(item(1, &[span(&chain, 100, &batches)]))]);
+        put(
+            &mut l1,
+            1,
+            [L1Tx::inbox(item(1, &[span(&chain, 100, &batches)]))],
+        );
         let node = derive(&l1);
         assert_eq!(node.safe_number(), expected, "{fork}");
         assert_eq!(node.reasons()[0], DropReason::Batch(BatchDrop::Drift));
@@ -248,7 +246,11 @@ fn a_span_whose_last_origin_is_not_known_is_lost_without_a_flush() {
 fn before_holocene_a_span_waits_for_its_last_origin() {
     let chain = chain(rollup(Fork::Granite));
     let (mut l1, batches) = into_a_later_epoch(&chain);
-    put(&mut l1, 1, [L1Tx::inbox(item(1, &[span(&chain, 100, &batches)]))]);
+    put(
+        &mut l1,
+        1,
+        [L1Tx::inbox(item(1, &[span(&chain, 100, &batches)]))],
+    );
     let node = derive(&l1);
     assert_eq!(node.safe_number(), 6);
     assert!(times(&node).iter().all(|(_, _, from)| *from == 2));
@@ -303,9 +305,8 @@ fn overlap(
 fn a_span_that_tells_another_history_is_dropped_and_flushes_its_channel() {
     let none = |sequencer: &mut Sequencer| sequencer.block([]);
     let one = |sequencer: &mut Sequencer| sequencer.block([l2_tx(1)]);
-    let with = |n: u64| {
-        move |batch: &mut SingularBatch| batch.transactions = [l2_tx(n)].iter().collect()
-    };
+    let with =
+        |n: u64| move |batch: &mut SingularBatch| batch.transactions = [l2_tx(n)].iter().collect();
     // the safe block has none: its transactions were replaced by its deposits
     let node = overlap(false, none, with(1));
     assert_eq!(node.reasons(), batch_drops(BatchDrop::OverlapCount));
@@ -375,7 +376,14 @@ fn an_overlapped_block_with_another_origin() {
         let last = sequencer.block([l2_tx(4)]);
         let told = span(&chain, 100, &[lagging(&safe[2]), lagging(&next), last]);
         let strings: Vec<_> = safe.iter().map(SingularBatch::encode).collect();
-        put(&mut l1, 2, [L1Tx::inbox(item(1, &strings)), L1Tx::inbox(item(2, &[told]))]);
+        put(
+            &mut l1,
+            2,
+            [
+                L1Tx::inbox(item(1, &strings)),
+                L1Tx::inbox(item(2, &[told])),
+            ],
+        );
         let node = derive(&l1);
         // OverlappingSpanBatch, outdated origin: without the comparison it is found when the
         // blocks are taken out of the span

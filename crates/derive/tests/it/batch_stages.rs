@@ -57,8 +57,12 @@ fn invalid_internal_advance() {
         // one block for each epoch as its window passes, none in the block where the first does
         expected.extend([(19, 1, 3), (21, 2, 4), (23, 3, 5)]);
         assert_eq!(times(&node), expected, "{fork} {form:?}");
-        assert!(node.derived.iter().all(|derived| derived.concluding
-            || form == BatchForm::Span && fork < Fork::Holocene));
+        assert!(
+            node.derived
+                .iter()
+                .all(|derived| derived.concluding
+                    || form == BatchForm::Span && fork < Fork::Holocene)
+        );
     });
 }
 

@@ -252,11 +252,7 @@ fn a_channel_may_hold_batches_of_both_kinds() {
         let mut strings = world.strings(1);
         strings.push(world.span(1..3));
         strings.push(world.batches[3].encode());
-        assert_eq!(
-            world.outcome(zlib(&plain(&strings))),
-            (4, vec![]),
-            "{fork}"
-        );
+        assert_eq!(world.outcome(zlib(&plain(&strings))), (4, vec![]), "{fork}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod alt_da;
 mod attributes;
+mod attributes_queue;
 mod authorization;
 mod basics;
 mod batch_queue;
@@ -12,6 +13,7 @@ mod batch_stages;
 mod channel_reader;
 mod channels;
 mod data_sources;
+mod deviations;
 mod finality;
 mod hostile;
 mod plans;

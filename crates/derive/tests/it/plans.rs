@@ -180,7 +180,7 @@ fn act(
                 .map(|frame| {
                     let item = encode_frames([frame]);
                     // every other channel in blobs
-                    if letter % 2 == 0 {
+                    if letter.is_multiple_of(2) {
                         return L1Tx::inbox(item);
                     }
                     let blob = blob(&item);

@@ -15,6 +15,9 @@ use std::{io::Write, sync::Arc};
 /// Before and after the fork that makes batches strict.
 pub(crate) const FORKS: [Fork; 2] = [Fork::Granite, Fork::Karst];
 
+/// Makes a batch another one.
+pub(crate) type Edit = fn(&mut SingularBatch);
+
 /// Strings as a channel holds them before compression.
 pub(crate) fn plain(strings: &[Vec<u8>]) -> Vec<u8> {
     let mut plain = Vec::new();
@@ -76,11 +79,7 @@ impl World {
         l1.add_empty(3);
         let mut sequencer = Sequencer::new(&l1);
         let batches = (0..4).map(|n| sequencer.block([l2_tx(n)])).collect();
-        Self {
-            chain,
-            l1,
-            batches,
-        }
+        Self { chain, l1, batches }
     }
 
     pub(crate) fn at(fork: Fork) -> Self {

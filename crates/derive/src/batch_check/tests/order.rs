@@ -42,7 +42,7 @@ struct World {
 
 fn l1_chain(dice: &mut Dice) -> Vec<L1BlockRef> {
     let mut timestamp = T;
-    (0u8..12)
+    (0u8..16)
         .map(|n| {
             let block = l1(0x40 + n, 1000 + u64::from(n), timestamp);
             timestamp += dice.of(&[1, 2, 7, 7, 12]);
@@ -434,6 +434,7 @@ fn random_blocks(
                     epoch = block.l1_origin.number;
                     match dice.roll(6) {
                         0 => pool.txs(dice, celo),
+                        1 => txs.iter().map(|_| dice.of(&pool.ordinary)).collect(),
                         _ => txs.clone(),
                     }
                 }
@@ -713,7 +714,6 @@ fn random_span_batches_are_judged_by_the_first_row_that_they_break() {
         (Drop(OverlapCount), Drop(OverlapL1Info)),
         (Drop(OverlapTransactions), Drop(OverlapOrigin)),
         (Drop(OverlapTransactions), Drop(OverlapL1Info)),
-        (Drop(OverlapL1Info), Drop(OverlapOrigin)),
         (Drop(OverlapOrigin), Drop(OverlapCount)),
     ];
     for met in [&before_holocene, &holocene] {

@@ -246,7 +246,7 @@ cases! {
 /// undecided, and under Holocene it loses the span (field I37).
 #[test]
 fn a_block_that_is_not_at_hand_is_asked_for() {
-    let needs = |case: &Case| match case.result() {
+    let needs = |case: &Case| match case.result().map_err(|stop| *stop) {
         Err(Stop::Need(request)) => request,
         other => panic!("{other:?}"),
     };
