@@ -19,7 +19,7 @@ use doppio_protocol::{
 };
 use serde::Deserialize;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -172,7 +172,7 @@ pub struct RecordedChain {
     blobs: HashMap<B256, Box<Blob>>,
     payloads: HashMap<Bytes, Bytes>,
     safe_heads: HashMap<u64, BlockId>,
-    verdicts: HashMap<(u64, u32), bool>,
+    verdicts: HashMap<u64, BTreeMap<u32, bool>>,
 }
 
 impl core::fmt::Debug for RecordedChain {
@@ -257,7 +257,9 @@ impl RecordedChain {
         {
             let line = line?;
             self.verdicts
-                .insert((line.l1, line.index), line.node == "accepted");
+                .entry(line.l1)
+                .or_default()
+                .insert(line.index, line.node == "accepted");
         }
         Ok(())
     }
@@ -309,14 +311,15 @@ impl RecordedChain {
         self.safe_heads.get(&l1_number).copied()
     }
 
-    /// Whether an inbox transaction counted, by L1 block and position in it.
-    pub fn verdict(&self, l1_number: u64, index: u32) -> Option<bool> {
-        self.verdicts.get(&(l1_number, index)).copied()
+    /// The recorded verdicts of an L1 block: positions of transactions, and whether they counted.
+    pub fn verdicts(&self, l1_number: u64) -> impl Iterator<Item = (u32, bool)> + '_ {
+        let of_block = self.verdicts.get(&l1_number).into_iter().flatten();
+        of_block.map(|(index, accepted)| (*index, *accepted))
     }
 
     /// Number of recorded verdicts.
     pub fn verdict_count(&self) -> usize {
-        self.verdicts.len()
+        self.verdicts.values().map(BTreeMap::len).sum()
     }
 
     /// An L2 block by number.

@@ -3,8 +3,8 @@
 use crate::recording::{RecordedChain, RecordingError};
 use alloy_primitives::Bytes;
 use doppio_derive::{
-    DerivedAttributes, Outcome, PayloadAnswer, Pipeline, PipelineError, Request, Response, Step,
-    SupplyError,
+    DerivedAttributes, InboxVerdict, Outcome, PayloadAnswer, Pipeline, PipelineError, Request,
+    Response, Step, SupplyError,
 };
 use doppio_protocol::{
     attributes::PayloadAttributes,
@@ -432,20 +432,28 @@ impl<'a> Replay<'a> {
 
     /// Compares what is known once an L1 block is exhausted.
     fn compare_l1_block(&mut self, l1: u64) {
-        for verdict in self.pipeline.drops().take_verdicts() {
-            let Some(recorded) = self.recorded.verdict(l1, verdict.index) else {
-                continue;
+        let ours: BTreeMap<u32, InboxVerdict> = self
+            .pipeline
+            .drops()
+            .take_verdicts()
+            .into_iter()
+            .map(|verdict| (verdict.index, verdict))
+            .collect();
+        for (index, recorded) in self.recorded.verdicts(l1) {
+            // what is no inbox transaction to us does not count either
+            let refusal = match ours.get(&index).map(|verdict| &verdict.verdict) {
+                Some(Ok(())) => None,
+                Some(Err(refusal)) => Some(refusal.to_string()),
+                None => Some("no inbox transaction".to_owned()),
             };
-            if verdict.verdict.is_ok() == recorded {
+            if refusal.is_none() == recorded {
                 self.report.verdicts.0 += 1;
             } else {
                 self.report.verdicts.1 += 1;
-                let ours = verdict.verdict.err().map(|refusal| refusal.to_string());
-                let index = verdict.index;
                 self.report.differ(Mismatch::Verdict {
                     l1,
                     index,
-                    ours,
+                    ours: refusal,
                     recorded,
                 });
             }

@@ -65,9 +65,13 @@ impl Vectors {
 
     /// The bytes of a file; decompressed if its name ends in `.gz`.
     pub fn bytes(&self, name: impl AsRef<Path>) -> Vec<u8> {
-        let path = self.path(name);
+        Self::read(&self.path(name))
+    }
+
+    /// The bytes of the file at a path; decompressed if its name ends in `.gz`.
+    pub fn read(path: &Path) -> Vec<u8> {
         let read = || {
-            let bytes = std::fs::read(&path)?;
+            let bytes = std::fs::read(path)?;
             if path.extension().is_none_or(|extension| extension != "gz") {
                 return Ok(bytes);
             }

@@ -172,7 +172,7 @@ impl ChainConfig {
     }
 
     /// Largest input behind a Keccak commitment, in bytes.
-    // spec: opstack 2.8 |8, opstack-2026-09 2 *10
+    // spec: opstack 2.8 |8, opstack-2026-09 2 *14
     pub const fn keccak_max_input_size(&self) -> u64 {
         match self.rollup.alt_da {
             Some(AltDaConfig {
@@ -189,7 +189,7 @@ impl ChainConfig {
         let Some(excess) = l1.excess_blob_gas else {
             return Ok(MIN_BLOB_BASE_FEE);
         };
-        // spec: opstack 0.1 pectra
+        // spec: opstack 0.1 *4
         if self
             .rollup
             .pectra_blob_schedule_time
@@ -353,9 +353,7 @@ fn resolve_auth(
     };
     let (name, key_time) = match (rule, by_keys, profile) {
         (Some(rule), _, profile) => {
-            let from = profile
-                .filter(|profile| profile.rule == rule)
-                .and_then(|p| p.from);
+            let from = profile.and_then(|profile| profile.from);
             (
                 rule,
                 from.or(rollup.espresso_time)

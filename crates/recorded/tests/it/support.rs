@@ -1,0 +1,74 @@
+//! Opening recorded chains, and copies of them with changes.
+
+use doppio_protocol::config::Overrides;
+use doppio_recorded::{OpenOptions, RecordedChain, RecordingError, Replay, ReplayReport};
+use doppio_test_vectors::Vectors;
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Derives the chain of a folder again.
+pub(crate) fn replay(folder: &Path, overrides: Overrides) -> ReplayReport {
+    let chain = open(folder, overrides).unwrap();
+    Replay::new(&chain).run(|_| {}).unwrap()
+}
+
+pub(crate) fn open(folder: &Path, overrides: Overrides) -> Result<RecordedChain, RecordingError> {
+    let options = OpenOptions {
+        overrides,
+        ..OpenOptions::default()
+    };
+    RecordedChain::open(folder, options)
+}
+
+/// A copy of a recorded chain that can be changed; gone when dropped.
+pub(crate) struct Copy {
+    pub(crate) folder: PathBuf,
+}
+
+impl Copy {
+    /// Copies the chain `chain` for the test `test`.
+    pub(crate) fn new(vectors: &Vectors, chain: &str, test: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for name in vectors.list(chain) {
+            fs::copy(vectors.path(chain).join(&name), folder.join(&name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    /// Changes the lines of `NAME.jsonl.gz`, which becomes `NAME.jsonl`.
+    pub(crate) fn change_lines(&self, name: &str, change: impl FnOnce(&mut Vec<Value>)) {
+        let compressed = self.folder.join(format!("{name}.jsonl.gz"));
+        let plain = Vectors::read(&compressed);
+        let text = String::from_utf8(plain).unwrap();
+        let mut lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        change(&mut lines);
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        fs::remove_file(compressed).unwrap();
+        self.write(&format!("{name}.jsonl"), &lines.join("\n"));
+    }
+
+    /// Changes a JSON file.
+    pub(crate) fn change_json(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut json = serde_json::from_slice(&Vectors::read(&self.folder.join(name))).unwrap();
+        change(&mut json);
+        self.write(name, &json.to_string());
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.join(name), text).unwrap();
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
