@@ -5,13 +5,13 @@ use alloy_primitives::{Address, B256, Bytes, address, hex};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 /// Who collects the sequencer's fees.
-// spec: opstack 3.8 |1
+// spec: opstack 3.8 |3
 pub const SEQUENCER_FEE_VAULT: Address = address!("4200000000000000000000000000000000000011");
 
 /// Payload attributes of an L2 block.
 ///
 /// The JSON form is the one of `engine_forkchoiceUpdated`.
-// spec: opstack 3.8 |1
+// spec: opstack 3.8 #5 |1 |2 |3 |4 |5 |6 |7 |8 |9
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PayloadAttributes {
     /// Time of the block.

@@ -33,6 +33,7 @@ pub enum FrameError {
     #[error("inbox data is empty")]
     Empty,
     /// A first byte that does not announce frames.
+    // spec: opstack 2.1 |3
     #[error("derivation version {0:#04x} does not announce frames")]
     Version(u8),
     /// No frame behind the version byte.
@@ -85,6 +86,7 @@ pub fn parse_frames(item: &Bytes, max_frame_len: u32) -> Result<Vec<Frame>, Fram
     }
 }
 
+// spec: opstack 2.4 |1 |2 |3 |4 |5
 fn next_frame(rest: &mut Bytes, max_frame_len: u32, index: usize) -> Result<Frame, FrameError> {
     let truncated = FrameError::Truncated { index };
     let (id, tail) = rest.split_first_chunk::<16>().ok_or(truncated)?;

@@ -38,7 +38,7 @@ impl L1InfoLayout {
 
     /// The layout of an L2 block at `l2_time`. A fork's layout begins with the block *after* its
     /// activation block, because the contract that reads it is installed by that block.
-    // spec: opstack 3.11
+    // spec: opstack 3.11, opstack-2026-09 3.11 *1
     pub const fn at(chain: &ChainConfig, l2_time: u64) -> Self {
         if chain.active_after_activation_block(Fork::Jovian, l2_time) {
             Self::Jovian

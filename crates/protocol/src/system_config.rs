@@ -139,6 +139,7 @@ impl SystemConfig {
             scalar[24..28].copy_from_slice(&info.blob_base_fee_scalar.to_be_bytes());
             scalar[28..].copy_from_slice(&info.base_fee_scalar.to_be_bytes());
         }
+        // spec: opstack 0.3 *6, opstack-2026-09 0 *6
         let strip = upgrades::gas_to_strip(chain, time);
         let gas_limit =
             gas_limit
@@ -198,6 +199,7 @@ impl SystemConfig {
         let update = ConfigUpdate::decode(chain, log)?;
         match update {
             ConfigUpdate::Batcher(batcher) => self.batcher = batcher,
+            // spec: opstack 3.9 |2, opstack-2026-09 3.9 *2
             ConfigUpdate::FeeScalars { overhead, scalar } => {
                 if !chain.active(Fork::Ecotone, l1_time) {
                     self.overhead = overhead;
@@ -249,7 +251,7 @@ pub struct RefusedUpdate {
 }
 
 /// An update of the system configuration.
-// spec: opstack 3.9 |1
+// spec: opstack 3.9 |1 |2 |3 |4 |5 |6 |7 |8
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigUpdate {
     /// Type 0.
@@ -301,7 +303,7 @@ pub enum ConfigUpdateError {
 
 impl ConfigUpdate {
     /// Decodes a `ConfigUpdate` log.
-    // spec: opstack 3.9 |1
+    // spec: opstack 3.9 |1 |2 |3 |4 |5 |6 |7 |8 |9, opstack-2026-09 3.9 *1
     pub fn decode(chain: &ChainConfig, log: &Log) -> Result<Self, ConfigUpdateError> {
         let [event, version, update_type] = log.topics() else {
             return Err(ConfigUpdateError::Topics(log.topics().len()));

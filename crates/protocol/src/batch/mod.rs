@@ -33,7 +33,7 @@ pub const SPAN_BATCH_TYPE: u8 = 1;
 /// EIP-2718 type byte of SetCode transactions.
 pub const SET_CODE_TX_TYPE: u8 = 0x04;
 /// EIP-2718 type byte of PostExec transactions, which Lagoon introduces.
-// spec: opstack-2026-09 2 *7
+// spec: opstack-2026-09 2 *10
 pub const POST_EXEC_TX_TYPE: u8 = 0x7d;
 
 /// A batch as a channel holds it.

@@ -135,7 +135,7 @@ pub enum SpanDecodeError {
 
 /// Why a span batch's transactions cannot be put together. The batch is dropped, the channel goes
 /// on.
-// spec: opstack 2.5, opstack-2026-09 2 *6
+// spec: opstack 2.5, opstack-2026-09 2 *7
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("transaction {index} of the span: {error}")]
 pub struct SpanTxError {
@@ -215,6 +215,7 @@ impl<'a> Reader<'a> {
         Ok(*check)
     }
 
+    // spec: opstack 2.7, opstack-2026-09 2 *13
     fn bits(&mut self, field: SpanField, n: usize) -> Result<Range<usize>, SpanDecodeError> {
         let start = self.position();
         let list = self.take(field, bits::byte_length(n))?;
@@ -234,7 +235,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The data of one transaction; says whether it is a legacy transaction.
-    // spec: opstack 2.7
+    // spec: opstack 2.7 #12
     fn tx_data(&mut self, index: usize) -> Result<bool, SpanDecodeError> {
         const LIMIT: u64 = MAX_SPAN_BATCH_ELEMENT_COUNT;
         let first = *self
@@ -263,7 +264,7 @@ impl<'a> Reader<'a> {
 
 impl SpanBatch {
     /// Decodes a batch without its type byte. Bytes behind the last field are ignored.
-    // spec: opstack 2.7
+    // spec: opstack 2.7 #1 #2 #3 #4 #5 #6
     pub fn decode(bytes: Bytes) -> Result<Self, SpanDecodeError> {
         let mut reader = Reader {
             whole: bytes.len(),
@@ -297,6 +298,7 @@ impl SpanBatch {
         })
     }
 
+    // spec: opstack 2.7 #7
     fn decode_tx_counts(
         reader: &mut Reader<'_>,
         block_count: usize,
@@ -315,6 +317,7 @@ impl SpanBatch {
         Ok((start..reader.position(), total))
     }
 
+    // spec: opstack 2.7 #8 #9 #10 #11 #12 #13 #14 #15
     fn decode_txs(
         bytes: &[u8],
         reader: &mut Reader<'_>,
@@ -339,7 +342,7 @@ impl SpanBatch {
     }
 
     /// Checks that every transaction of the span can be put together.
-    // spec: opstack 2.7 |1
+    // spec: opstack 2.7 |1 |2 |3 |4 |5
     pub fn check_transactions(&self, params: &SpanParams) -> Result<(), SpanTxError> {
         let mut datas = &self.bytes[self.sections.datas.clone()];
         let creation_bits = &self.bytes[self.sections.creation_bits.clone()];

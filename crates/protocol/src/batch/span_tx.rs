@@ -12,7 +12,7 @@ use thiserror::Error;
 const CELO_DYNAMIC_FEE_V2: u8 = 0x7b;
 
 /// Why a transaction cannot be put together.
-// spec: opstack 2.7 |1
+// spec: opstack 2.7 |1 |2 |3 |4 |5
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TxFieldError {
     /// A type that span batches of this chain do not hold.
@@ -170,7 +170,7 @@ fn check_optional_address(item: &Item<'_>) -> Result<(), RlpError> {
 
 impl<'a> TxFields<'a> {
     /// Takes one transaction's data off the front of `input`.
-    // spec: opstack 2.7 |1
+    // spec: opstack 2.7 |1 |2 |3 |4 |5, opstack-2026-09 2 *10
     pub(super) fn take(input: &mut &'a [u8], params: &SpanParams) -> Result<Self, TxFieldError> {
         let tx_type = match input.split_first() {
             Some((byte @ 0..=0x7f, rest)) => {
@@ -197,6 +197,7 @@ impl<'a> TxFields<'a> {
                 })
             }
             Some(POST_EXEC_TX_TYPE) if params.post_exec => Ok(Self::PostExec { payload: list.raw }),
+            // spec: opstack-2026-09 2 *11
             Some(other) => Err(TxFieldError::Type(other)),
         }
     }
@@ -242,7 +243,7 @@ impl<'a> TxFields<'a> {
     }
 
     /// Checks the rule about recipients: SetCode transactions have one.
-    // spec: opstack 2.7 |1
+    // spec: opstack 2.7 |4
     pub(super) const fn check_recipient(&self, is_creation: bool) -> Result<(), TxFieldError> {
         match self {
             Self::Typed(TypedFields {

@@ -14,7 +14,7 @@ pub enum VarintError {
 }
 
 /// Takes a number off the front of `input`.
-// spec: opstack 2.7, opstack-2026-09 2 *9
+// spec: opstack 2.7, opstack-2026-09 2 *12
 pub fn read_uvarint(input: &mut &[u8]) -> Result<u64, VarintError> {
     // most counts, nonces and gas limits are short
     if let [first @ 0..=0x7f, rest @ ..] = *input {

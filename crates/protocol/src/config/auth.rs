@@ -9,7 +9,8 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 /// Where a transaction to an inbox *contract* carries its signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SignatureForm {
     /// In a transaction of its own, before; the calldata is all payload.
     Separate,
@@ -53,16 +54,17 @@ pub enum BatchAuth {
 
 /// Blocks before a transaction's own that generations 3 and 4 search (101 blocks in all), and
 /// generation 2 where `batch_auth_lookback_window` is 0 or missing.
-// spec: opstack 2.9
+// spec: opstack 2.9 |5
 pub const AUTH_LOOKBACK_WINDOW: u64 = 100;
 
 /// Seconds between `espresso_time` and the enforcement of generation 4's rule: 100 slots of 12 s.
-// spec: opstack 2.9
+// spec: opstack 2.9 |6
 pub const ENFORCEMENT_DELAY: u64 = 100 * 12;
 
-/// The rule's name, as `--batch-auth` and profiles write it.
+/// The rule's name, as `--batch-auth` and profiles write it. When it is read, capitals, hyphens
+/// and underscores make no difference: `InboxContract` is `inbox-contract`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", try_from = "String")]
 pub enum AuthRule {
     /// [`BatchAuth::Sender`].
     Sender,
@@ -111,9 +113,10 @@ impl core::str::FromStr for AuthRule {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        let letters = |name: &str| name.replace(['-', '_'], "").to_ascii_lowercase();
         Self::ALL
             .iter()
-            .find(|(_, known)| *known == name)
+            .find(|(_, known)| letters(known) == letters(name))
             .map(|(rule, _)| *rule)
             .ok_or_else(|| {
                 let known: Vec<_> = Self::ALL.iter().map(|(_, name)| *name).collect();
@@ -122,6 +125,14 @@ impl core::str::FromStr for AuthRule {
                     known.join(", ")
                 )
             })
+    }
+}
+
+impl TryFrom<String> for AuthRule {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
     }
 }
 
@@ -151,7 +162,7 @@ impl BatchAuthSchedule {
     };
 
     /// The rule for an L1 block at `l1_time`.
-    // spec: opstack 2.9
+    // spec: opstack 2.9 |6
     pub const fn at(&self, l1_time: u64) -> ActiveAuth {
         if l1_time < self.from {
             return ActiveAuth {
@@ -199,7 +210,11 @@ mod tests {
         for (rule, name) in AuthRule::ALL {
             assert_eq!(rule.name(), name);
             assert_eq!(name.parse(), Ok(rule));
-            assert_eq!(serde_json::to_string(&rule).unwrap(), format!("{name:?}"));
+            assert_eq!(format!("{rule:?}").parse(), Ok(rule));
+            assert_eq!(name.replace('-', "_").parse(), Ok(rule));
+            let json = serde_json::to_string(&rule).unwrap();
+            assert_eq!(json, format!("{name:?}"));
+            assert_eq!(serde_json::from_str::<AuthRule>(&json).unwrap(), rule);
         }
         assert!(
             "none"

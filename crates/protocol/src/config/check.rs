@@ -125,6 +125,7 @@ impl RollupConfig {
         self.check_espresso()
     }
 
+    // spec: opstack 1.1, opstack-2026-09 1 *3
     fn check_alt_da(&self) -> Result<(), CheckError> {
         let Some(alt_da) = &self.alt_da else {
             return Ok(());
@@ -175,7 +176,7 @@ impl RollupConfig {
         Ok(())
     }
 
-    // spec: opstack 2.9
+    // spec: opstack 2.9 |7
     fn check_espresso(&self) -> Result<(), CheckError> {
         if self.espresso_time.is_some() && self.espresso_enforcement_time.is_some() {
             return Err(CheckError::EspressoGenerations);

@@ -4,7 +4,7 @@
 //! field of data, so that one program can follow chains of different lineage and every difference
 //! has a test on both sides.
 
-use super::{AuthRule, BatchAuthSchedule, BlobSchedule, RollupConfig};
+use super::{AuthRule, BatchAuthSchedule, BlobSchedule, RollupConfig, SignatureForm};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,17 +24,17 @@ pub enum RuleSet {
 pub struct Rules {
     /// Under Holocene, a span batch's overlap with the safe chain must have the safe chain's
     /// transactions and L1 origins.
-    // spec: opstack-2026-09 3.7 *3
+    // spec: opstack-2026-09 3.7 *4
     pub span_overlap_compared: bool,
     /// EIP-1559 parameters with elasticity 0 and a denominator are refused, in updates and headers.
     // spec: opstack-2026-09 3.9 *1
     pub zero_elasticity_refused: bool,
     /// Transaction type 0x7D is decoded in span batches and dropped block by block before Lagoon.
-    // spec: opstack-2026-09 2 *7
+    // spec: opstack-2026-09 2 *10, opstack-2026-09 3.7 *1
     pub post_exec_known: bool,
     /// Before Holocene, the transactions of span batches are checked by the same rules as those of
     /// singular batches.
-    // spec: opstack-2026-09 3.7 *1
+    // spec: opstack-2026-09 3.7 *2
     pub span_transactions_checked_alike: bool,
 }
 
@@ -71,14 +71,44 @@ pub enum IsthmusL1Block {
 }
 
 /// A batch authorisation rule that rollup.json cannot express.
+///
+/// In JSON `{"rule": "inbox-contract-inline", "from": TIME}`, or with the form of the signature on
+/// its own: `{"rule": "inbox-contract", "signature": "inline", "from": TIME}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "AuthProfileJson")]
 pub struct AuthProfile {
     /// The rule.
     pub rule: AuthRule,
     /// L1 time from which it holds. Missing: `espresso_time` of rollup.json.
-    #[serde(default)]
     pub from: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuthProfileJson {
+    rule: AuthRule,
+    from: Option<u64>,
+    signature: Option<SignatureForm>,
+}
+
+impl TryFrom<AuthProfileJson> for AuthProfile {
+    type Error = String;
+
+    fn try_from(json: AuthProfileJson) -> Result<Self, String> {
+        let rule = match (json.rule, json.signature) {
+            (rule, None)
+            | (rule @ AuthRule::InboxContract, Some(SignatureForm::Separate))
+            | (rule @ AuthRule::InboxContractInline, Some(SignatureForm::Inline)) => rule,
+            (AuthRule::InboxContract, Some(SignatureForm::Inline)) => AuthRule::InboxContractInline,
+            (rule, Some(_)) => {
+                return Err(format!("batch_auth.signature does not fit {}", rule.name()));
+            }
+        };
+        Ok(Self {
+            rule,
+            from: json.from,
+        })
+    }
 }
 
 /// The chain profile.

@@ -340,7 +340,7 @@ impl RollupConfig {
     ///
     /// Unknown keys are an error unless `ignore_unknown_keys`, in which case they are warnings.
     /// The values are not checked here: see [`RollupConfig::check`].
-    // spec: opstack 1.1, opstack-2026-09 1.1
+    // spec: opstack 1.1, opstack-2026-09 1 *1 *2
     pub fn parse(json: &str, ignore_unknown_keys: bool) -> Result<Parsed, ParseError> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let value = serde_json::Value::deserialize(&mut deserializer)?;

@@ -24,7 +24,7 @@ pub struct Upgrade {
 }
 
 /// Why a bundle is refused.
-// spec: opstack-2026-09 0
+// spec: opstack-2026-09 0 *5
 #[derive(Debug, Error)]
 pub enum BundleError {
     /// Not the JSON of a bundle.
@@ -73,7 +73,7 @@ impl Transaction {
 
 impl Upgrade {
     /// Reads a bundle. `label` is the name that qualifies the intents: the fork's, capitalised.
-    // spec: opstack 0.3 *3
+    // spec: opstack 0.3 *4
     pub fn from_bundle(label: &str, json: &str) -> Result<Self, BundleError> {
         #[derive(Deserialize)]
         struct Bundle {
@@ -125,9 +125,13 @@ static NONE: Upgrade = Upgrade {
     transactions: Vec::new(),
     gas: 0,
 };
+// spec: opstack 3.12 |1 |2 |3 |4 |5
 static ECOTONE: LazyLock<Upgrade> = LazyLock::new(|| Upgrade::from_file(data!("ecotone")));
+// spec: opstack 3.12 |6 |7 |8
 static FJORD: LazyLock<Upgrade> = LazyLock::new(|| Upgrade::from_file(data!("fjord")));
+// spec: opstack 3.12 |9 |10 |11 |12 |13 |14
 static ISTHMUS: LazyLock<Upgrade> = LazyLock::new(|| Upgrade::from_file(data!("isthmus")));
+// spec: opstack 3.12 |9, opstack 0.2
 static ISTHMUS_CUSTOM_GAS_TOKEN: LazyLock<Upgrade> = LazyLock::new(|| {
     let mut upgrade = ISTHMUS.clone();
     let replacement = Upgrade::from_file(data!("isthmus_custom_gas_token"));
@@ -140,7 +144,9 @@ static ISTHMUS_CUSTOM_GAS_TOKEN: LazyLock<Upgrade> = LazyLock::new(|| {
     }
     upgrade
 });
+// spec: opstack 3.12 |15 |16 |17 |18 |19
 static JOVIAN: LazyLock<Upgrade> = LazyLock::new(|| Upgrade::from_file(data!("jovian")));
+// spec: opstack 0.3 *4, opstack-2026-09 3.12 *1 *2
 static KARST: LazyLock<Upgrade> = LazyLock::new(|| {
     Upgrade::from_bundle("Karst", data!("karst_nut_bundle")).expect("data/") // every test reads it
 });
@@ -158,6 +164,7 @@ pub fn upgrade(fork: Fork, isthmus_l1_block: IsthmusL1Block) -> &'static Upgrade
         Fork::Jovian => &JOVIAN,
         Fork::Karst => &KARST,
         // Canyon's create2 deployer is put in place by the engine. Lagoon is never derived.
+        // spec: opstack 3.12 |20 |21, opstack-2026-09 3.12 *3
         Fork::Regolith
         | Fork::Canyon
         | Fork::Delta
@@ -180,7 +187,7 @@ pub fn upgrades_at(chain: &ChainConfig, l2_time: u64) -> impl Iterator<Item = &'
 ///
 /// Without it, the gas that an activation block was given would stay in every later block. Some
 /// chains activated Karst before this was noticed, and keep it (`keep_karst_upgrade_gas`).
-// spec: opstack 0.3 *5, opstack-2026-09 0 *4
+// spec: opstack 0.3 *6, opstack-2026-09 0 *6
 pub fn gas_to_strip(chain: &ChainConfig, time: u64) -> u64 {
     if !chain.is_activation_block(Fork::Karst, time) || chain.rollup.keep_karst_upgrade_gas {
         return 0;

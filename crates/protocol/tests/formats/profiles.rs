@@ -128,6 +128,51 @@ fn profiles_are_named_or_read_and_missing_fields_are_upstreams() {
     }
 }
 
+#[test]
+fn a_profile_names_an_authorisation_rule_in_either_way() {
+    let parse = |rule: &str| ChainProfile::parse(&format!(r#"{{"batch_auth":{{{rule}}}}}"#));
+    let rule = |text: &str| parse(text).unwrap().batch_auth.unwrap();
+    for (text, expected) in [
+        (r#""rule":"InboxContract""#, AuthRule::InboxContract),
+        (
+            r#""rule":"inbox-contract","signature":"separate""#,
+            AuthRule::InboxContract,
+        ),
+        (
+            r#""rule":"inbox_contract","signature":"inline""#,
+            AuthRule::InboxContractInline,
+        ),
+        (
+            r#""rule":"inbox-contract-inline","signature":"inline""#,
+            AuthRule::InboxContractInline,
+        ),
+        (r#""rule":"AuthEventCaller""#, AuthRule::AuthEventCaller),
+    ] {
+        let expected = AuthProfile {
+            rule: expected,
+            from: None,
+        };
+        assert_eq!(rule(text), expected, "{text}");
+        let json = serde_json::to_string(&expected).unwrap();
+        assert_eq!(
+            serde_json::from_str::<AuthProfile>(&json).unwrap(),
+            expected
+        );
+    }
+    for wrong in [
+        r#""rule":"inbox-contract-inline","signature":"separate""#,
+        r#""rule":"sender","signature":"inline""#,
+        r#""rule":"auth-event","to":5"#,
+        r#""rule":"anybody""#,
+        r#""from":5"#,
+    ] {
+        assert!(
+            matches!(parse(wrong), Err(ProfileError::Json(_))),
+            "{wrong}"
+        );
+    }
+}
+
 // opstack 2.8: constants by fork
 
 #[test]
