@@ -23,16 +23,16 @@ pub(crate) const BLOB_TX_TYPE: u8 = 3;
 pub const INLINE_SIGNATURE_LENGTH: usize = 65;
 
 /// Topic 0 of generation 2's `BatchInfoAuthenticated(bytes32)`.
-// spec: opstack 2.9
+// spec: opstack 2.9 |2
 pub const BATCH_INFO_AUTHENTICATED: B256 =
     b256!("ee0d07d204d979d28885955e59a46f754c4db7378b7df1a95123525aac6e3f80");
 /// Topic 0 of generation 3's and 4's `BatchInfoAuthenticated(bytes32,address)`.
-// spec: opstack 2.9
+// spec: opstack 2.9 |2
 pub const BATCH_INFO_AUTHENTICATED_BY: B256 =
     b256!("731978a77d438b0ea35a9034fb28d9cf9372e1649f18c213110adcfab65c5c5c");
 
 /// The commitment of an inbox transaction that authentication is about.
-// spec: opstack 2.9, espresso 5.1
+// spec: opstack 2.9 |4, espresso 5.1
 pub fn batch_commitment(transaction: &L1Transaction) -> B256 {
     if transaction.tx_type() == BLOB_TX_TYPE {
         keccak256(transaction.blob_versioned_hashes().concat())
@@ -45,7 +45,7 @@ pub fn batch_commitment(transaction: &L1Transaction) -> B256 {
 type BlockEvents = BTreeMap<B256, Address>;
 
 /// Reads the authentications out of a block.
-// spec: opstack 2.9, espresso 5.4
+// spec: opstack 2.9 |2 |8, espresso 5.4
 fn events_of(block: &L1Block, auth: &BatchAuth) -> BlockEvents {
     let mut events = BlockEvents::new();
     for (_, log) in block.logs() {
@@ -122,7 +122,7 @@ impl AuthWindow {
     }
 
     /// Checks that the window reaches back far enough, or asks for the block before it.
-    // spec: opstack 2.9
+    // spec: opstack 2.9 |5
     fn check_complete(&self, lookback: u64) -> Pull<()> {
         match self.blocks.front() {
             Some(oldest) if (self.blocks.len() as u64) <= lookback && oldest.number > 0 => {
@@ -181,7 +181,7 @@ impl<'a> Authorization<'a> {
     }
 
     /// Whether a transaction to the inbox counts.
-    // spec: opstack 2.3, opstack 2.9
+    // spec: opstack 2.3, opstack 2.9 |1 |3
     pub(crate) fn check(
         &self,
         block: &L1Block,

@@ -143,16 +143,16 @@ batch_drops! {
     SpanBlockOriginUnknown: "span_block_origin_unknown", "opstack 3.7",
         "a block of the span has an epoch outside of the known L1 blocks";
     /// An overlapped block has another number of transactions.
-    OverlapCount: "span_overlap_count", "opstack-2026-09 3.7 *3",
+    OverlapCount: "span_overlap_count", "opstack-2026-09 3.7 *4",
         "the span and the safe chain differ in a block's number of transactions";
     /// An overlapped block has other transactions.
-    OverlapTransactions: "span_overlap_transactions", "opstack-2026-09 3.7 *3",
+    OverlapTransactions: "span_overlap_transactions", "opstack-2026-09 3.7 *4",
         "the span and the safe chain differ in a block's transactions";
     /// An overlapped block has another L1 origin.
-    OverlapOrigin: "span_overlap_origin", "opstack-2026-09 3.7 *3",
+    OverlapOrigin: "span_overlap_origin", "opstack-2026-09 3.7 *4",
         "the span and the safe chain differ in a block's L1 origin";
     /// An overlapped block has no L1 information.
-    OverlapL1Info: "span_overlap_l1_info", "opstack-2026-09 3.7 *3",
+    OverlapL1Info: "span_overlap_l1_info", "opstack-2026-09 3.7 *4",
         "a block of the safe chain that the span overlaps has no L1 information";
 }
 
@@ -181,6 +181,7 @@ impl Context<'_> {
 
     /// Whether a batch of `epoch` came too late. The sum wraps for epochs that no L1 reaches, as
     /// the reference's does.
+    // spec: opstack 2.8 |7
     const fn window_expired(&self, epoch: u64) -> bool {
         epoch.wrapping_add(self.chain.rollup.seq_window_size) < self.included_in.number
     }
@@ -246,7 +247,7 @@ impl Context<'_> {
         if batch.timestamp < origin.timestamp {
             return Validity::Drop(BatchDrop::BeforeOrigin);
         }
-        // spec: opstack 3.7 #11, opstack-2026-09 3.7 *2
+        // spec: opstack 3.7 #11, opstack-2026-09 3.7 *3
         let upgrades = [Fork::Jovian, Fork::Karst, Fork::Lagoon];
         if !batch.transactions.is_empty()
             && upgrades
@@ -440,7 +441,7 @@ impl Context<'_> {
 
     /// Checks a span batch under Holocene: as a whole, and where it overlaps the safe chain. Its
     /// new blocks are checked one by one, as singular batches, when their turn comes.
-    // spec: opstack 3.7 span, opstack-2026-09 3.7 *3
+    // spec: opstack 3.7 span, opstack-2026-09 3.7 *4
     pub(crate) fn check_span_holocene(
         &self,
         span: &SpanCursor,
@@ -456,7 +457,7 @@ impl Context<'_> {
     }
 
     /// Checks a span batch before Holocene: all of it, at once.
-    // spec: opstack 3.7
+    // spec: opstack 3.7, opstack-2026-09 3.7 *6
     pub(crate) fn check_span(
         &self,
         span: &SpanCursor,
@@ -511,6 +512,7 @@ impl Context<'_> {
             {
                 return Ok(validity);
             }
+            // spec: opstack-2026-09 3.7 *2
             let by_type = self.chain.rules.span_transactions_checked_alike;
             if let Some(broken) = self.check_transactions(timestamp, &block.transactions, by_type) {
                 return Ok(Validity::Drop(broken));
@@ -522,7 +524,7 @@ impl Context<'_> {
     /// Compares the part of a span that is safe already with the safe chain.
     ///
     /// A span that tells another history must not be applied even where it is new.
-    // spec: opstack 3.7, opstack-2026-09 3.7 *3
+    // spec: opstack 3.7, opstack-2026-09 3.7 *4
     fn check_overlap(
         &self,
         span: &SpanCursor,

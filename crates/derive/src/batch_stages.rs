@@ -257,6 +257,7 @@ impl BatchStage {
             Validity::Accept => {}
             other => return Self::rejected(env, other),
         }
+        // spec: opstack-2026-09 3.7 *5
         if let Err(broken) = self.span.fill(cursor.clone(), &self.window, env.parent) {
             env.report.drop(DropReason::Batch(broken));
             return Ok(Candidate::Flush);
@@ -294,7 +295,7 @@ impl BatchStage {
                 Ok(Candidate::Flush)
             }
             // The reference has taken the batch from its channel by now and does not put it back.
-            // spec: opstack 3.7, opstack-2026-09 3.7 *6
+            // spec: opstack 3.7, opstack-2026-09 3.7 *7
             Validity::Undecided(missing) => {
                 env.report.drop(DropReason::BatchUndecided(missing));
                 Ok(Candidate::Skipped)

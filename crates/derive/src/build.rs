@@ -82,9 +82,10 @@ pub fn build_attributes(
     let mut gas_limit = config.gas_limit;
     for upgrade in upgrades::upgrades_at(chain, timestamp) {
         forced.extend_from_slice(&upgrade.transactions);
+        // spec: opstack 0.3 *5, opstack-2026-09 3.8 *1
         gas_limit = gas_limit.wrapping_add(upgrade.gas);
     }
-    // spec: opstack 3.8 |1
+    // spec: opstack 3.8 #5 |1 |2 |3 |4 |5 |6 |7 |8 |9
     let attributes = PayloadAttributes {
         timestamp,
         prev_randao: header.mix_hash,

@@ -76,6 +76,7 @@ impl ChannelAssembler {
             report.drop(DropReason::Frame(refusal));
             return None;
         }
+        // spec: opstack 2.8 |3
         if channel.size > chain.max_rlp_bytes_per_channel(origin.timestamp) {
             self.staging = None;
             report.drop(DropReason::ChannelTooLarge);

@@ -98,7 +98,7 @@ impl Channel {
     /// The reference then subtracts the size of *every* frame that was there, not only of those it
     /// removed, in unsigned arithmetic that may wrap. Sizes decide which channels a full bank
     /// prunes, so the mistake is consensus.
-    // spec: opstack 3.4 *1
+    // spec: opstack 3.4 *1, opstack-2026-09 3.1 *2
     fn prune_beyond(&mut self, last: u16) {
         if self
             .frames

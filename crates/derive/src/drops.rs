@@ -244,7 +244,7 @@ impl DropReason {
             | Self::Payload(_)
             | Self::ChallengeExpired
             | Self::Challenge(_) => "opstack 3.15",
-            Self::PayloadTooLarge { .. } => "opstack 2.8",
+            Self::PayloadTooLarge { .. } => "opstack 2.8 |8",
             Self::Frames(_) => "opstack 2.4",
             Self::FrameOrder(_) => "opstack 3.3",
             Self::FrameTimedOut | Self::ChannelPruned => "opstack 3.4",

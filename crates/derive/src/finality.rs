@@ -205,7 +205,7 @@ impl Finality {
         }
     }
 
-    // spec: opstack 3.15
+    // spec: opstack 3.15, opstack-2026-09 3.15 *1
     fn round(&mut self) -> Result<FinalityStep, Halt<FinalityMismatch>> {
         let Some(finalized_l1) = self.finalized_l1.filter(|_| self.due) else {
             return Ok(FinalityStep::Wait);

@@ -32,7 +32,7 @@ impl FrameQueue {
     /// The specification prunes pairs of neighbours until none offends. Appending one frame at a
     /// time to a queue that is in order gives the same result without looking back further than
     /// the channel that is open.
-    // spec: opstack 3.3 |1 |2
+    // spec: opstack 3.3 |1 |2, opstack-2026-09 3.1 *2
     fn push_in_order(&mut self, frame: Frame, report: &mut Reporter<'_>) {
         while let Some(last) = self.frames.back() {
             let offence = if last.id == frame.id {

@@ -68,6 +68,7 @@ pub struct Pipeline {
 }
 
 /// Where on L1 the pipeline is.
+// spec: opstack 3.2, opstack-2026-09 3.1 *1
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a pipeline has one")]
 enum Traversal {
@@ -428,6 +429,7 @@ impl Pipeline {
             Outcome::Accepted { hash, extra_data } => {
                 let derived = Arc::clone(&in_flight.derived);
                 let attributes = &derived.attributes;
+                // spec: opstack 3.8 #1
                 let config = SystemConfig::from_l2_block(
                     &self.chain,
                     attributes.timestamp,

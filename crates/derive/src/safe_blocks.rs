@@ -21,7 +21,7 @@ pub(crate) struct SafeBlock {
 
 impl SafeBlock {
     /// Deposits are taken to be in front: the reference counts them and skips as many.
-    // spec: opstack-2026-09 3.7 *3
+    // spec: opstack-2026-09 3.7 *4
     pub(crate) fn new(chain: &ChainConfig, block: &L2Block) -> Self {
         let deposits = block
             .transactions

@@ -35,7 +35,7 @@ impl SpanBuffer {
     ///
     /// Epochs grow by at most one from block to block, and a valid span's last one is known, so
     /// the first new block's epoch decides for all.
-    // spec: opstack 3.7
+    // spec: opstack 3.7, opstack-2026-09 3.7 *5
     pub(crate) fn fill(
         &mut self,
         mut cursor: SpanCursor,

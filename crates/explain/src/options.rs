@@ -51,7 +51,7 @@ pub struct Rules {
     /// Holocene: one channel at a time, its frames in order.
     pub in_order: bool,
     /// Transactions of type 0x7d are known in span batches.
-    // spec: opstack-2026-09 2 *7
+    // spec: opstack-2026-09 2 *10
     pub post_exec: bool,
     /// Transactions of type 0x7b are known in span batches.
     pub celo_dynamic_fee_v2: bool,

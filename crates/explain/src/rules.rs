@@ -20,7 +20,7 @@ pub(crate) const fn rule(reason: &DropReason) -> &'static str {
         }) => "opstack 2.8 |1",
         DropReason::BatchDecode(BatchError::Singular(_)) => "opstack 2.6",
         DropReason::BatchDecode(BatchError::Span(error)) => span_rule(error),
-        DropReason::SpanTransactions(_) => "opstack 2.7 |1",
+        DropReason::SpanTransactions(_) => "opstack 2.7",
         other => other.rule(),
     }
 }

@@ -237,7 +237,7 @@ fn deposit_fields(bytes: &Bytes) -> Result<TxFields, Undecoded> {
 }
 
 /// A PostExec transaction is opaque.
-// spec: opstack-2026-09 2 *7
+// spec: opstack-2026-09 2 *10
 fn post_exec(bytes: &[u8]) -> Result<(), Undecoded> {
     let mut payload = bytes.get(1..).unwrap_or_default();
     rlp::next_item(&mut payload)?;

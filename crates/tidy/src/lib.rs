@@ -2,6 +2,9 @@
 //! we implement is written down, implemented and tested. They are in `tests/`; here is what they
 //! share.
 
+pub mod rules;
+pub mod sheet;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -233,7 +233,7 @@ impl Pipeline {
     }
 
     /// The next batch of a channel, whatever it is worth.
-    // spec: opstack 2.5
+    // spec: opstack 2.5, opstack-2026-09 2 *8
     fn next_decoded(&mut self, origin: &L1BlockRef) -> Pull<DecodedBatch> {
         if let Some(batch) = self.decoded.take() {
             return Ok(batch);
@@ -261,7 +261,7 @@ impl Pipeline {
         Err(Stop::Again)
     }
 
-    // spec: opstack 2.5, opstack-2026-09 2 *4
+    // spec: opstack 2.5, opstack-2026-09 2 *5
     fn open_channel(&mut self, channel: Vec<u8>, origin: &L1BlockRef) -> Pull<()> {
         let limits = Limits {
             max_rlp_bytes: self.chain.max_rlp_bytes_per_channel(origin.timestamp),
@@ -281,7 +281,7 @@ impl Pipeline {
     }
 
     /// Looks at a span's transactions. A span that cannot be is lost; its channel goes on.
-    // spec: opstack-2026-09 2 *5 *6
+    // spec: opstack-2026-09 2 *6 *7
     fn check_span(&mut self, span: SpanBatch, origin: &L1BlockRef) -> Pull<DecodedBatch> {
         let reason = if !self.chain.active(Fork::Delta, origin.timestamp) {
             DropReason::SpanBeforeDelta

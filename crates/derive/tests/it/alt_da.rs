@@ -270,7 +270,7 @@ fn invalid_data_is_dropped_and_the_rest_counts() {
     assert_eq!(node.safe_number(), 1);
 }
 
-// opstack-2026-09 2 *10
+// opstack-2026-09 2 *14
 #[test]
 fn a_generic_payload_has_no_limit_and_a_keccak_one_that_of_the_configuration() {
     let size = 200_000;
@@ -647,6 +647,29 @@ fn a_used_commitment_is_final_when_nobody_can_challenge_it() {
             // nothing is open any more
             Settled::UpToNumber(104)
         ]
+    );
+}
+
+/// A signal with which no further commitment passes takes nothing back, even if it is repeated.
+// opstack-2026-09 3.15 *4
+#[test]
+fn finality_stays_at_the_last_commitment_that_passed() {
+    let mut l1 = L1::new(&alt_da_chain(KECCAK_DA));
+    let (_, [a, b, _]) = three_items(&l1);
+    l1.add([L1Tx::inbox(keccak(&a).inbox_data())]);
+    l1.add_empty(3);
+    l1.add([L1Tx::inbox(keccak(&b).inbox_data())]);
+    l1.add_empty(6);
+    let mut node = Node::new(&l1);
+    for item in [a, b] {
+        node.payloads
+            .insert(keccak(&item).encode(), PayloadAnswer::Payload(item));
+    }
+    node.run_to_end();
+    let first = Settled::UpTo(l1.at(1));
+    assert_eq!(
+        settled(&mut node, [104, 104, 107, 108]),
+        [first, first, first, Settled::UpTo(l1.at(5))]
     );
 }
 

@@ -446,7 +446,7 @@ fn upgrades_of_one_block_come_oldest_fork_first() {
     assert_eq!(attributes.deposits[1..], expected[..]);
 }
 
-// opstack 0.3 *5
+// opstack 0.3 *5 *6
 #[test]
 fn the_gas_of_karst_is_given_to_one_block_only() {
     for keep in [false, true] {

@@ -52,7 +52,7 @@ fn zstd() {
     assert_eq!(world.outcome(channel), (0, vec![reason]));
 }
 
-// kona's reader_set_fails; opstack-2026-09 2 *4
+// kona's reader_set_fails; opstack-2026-09 2 *5
 #[test]
 fn a_channel_that_cannot_be_opened_is_dropped_and_the_next_one_is_read() {
     for fork in FORKS {
@@ -328,7 +328,7 @@ fn span_with_type(world: &World, tx_type: u8) -> Vec<u8> {
     span
 }
 
-// opstack-2026-09 2 *6; kona drops the rest of the channel
+// opstack-2026-09 2 *7; kona drops the rest of the channel
 #[test]
 fn a_span_whose_transactions_cannot_be_loses_only_itself() {
     for fork in FORKS {
@@ -351,7 +351,7 @@ fn a_span_whose_transactions_cannot_be_loses_only_itself() {
     }
 }
 
-// opstack-2026-09 2 *5
+// opstack-2026-09 2 *6
 #[test]
 fn a_span_before_delta_loses_only_itself() {
     let mut rollup = rollup(Fork::Canyon);

@@ -265,6 +265,28 @@ fn too_few_or_too_many_blobs_change_nothing() {
     );
 }
 
+/// A blob that several transactions carry, or one of them twice, is asked for and read as often.
+// opstack-2026-09 2 *1
+#[test]
+fn a_blob_that_is_there_twice_counts_twice() {
+    let mut l1 = L1::new(&chain(rollup(Fork::Jovian)));
+    let blobs = [1, 2].map(|n| blob(&data(n)));
+    let twice = [blobs[0].clone(), blobs[1].clone(), blobs[0].clone()];
+    l1.add([
+        L1Tx::blobs(BATCHER, INBOX, &twice),
+        L1Tx::blobs(BATCHER, INBOX, &blobs[..1]),
+    ]);
+    let mut node = Node::new(&l1);
+    let End::Unanswered(Request::Blobs { blobs: refs, .. }) = node.run() else {
+        panic!("no blobs were asked for")
+    };
+    let hashes: Vec<_> = refs.iter().map(|blob| blob.versioned_hash).collect();
+    assert_eq!(hashes, [0, 1, 0, 0].map(|index: usize| blobs[index].0));
+    node.blobs = blobs.into();
+    node.run_to_end();
+    assert_eq!(node.reason_names(), ["frames"; 4]);
+}
+
 #[test]
 fn blobs_and_calldata_keep_the_order_of_the_transactions() {
     let mut l1 = L1::new(&chain(rollup(Fork::Jovian)));

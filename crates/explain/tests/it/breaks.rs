@@ -558,7 +558,7 @@ fn a_span_batch_whose_transactions_cannot_be_put_together_is_dropped_by_itself()
         let explanation = explain_as(Form::Inbox, data);
         let path = "channels[0].batches[0].tx_datas[1]";
         let offset = span.start("tx_datas") + 4;
-        let expected = ("span_transactions", "opstack 2.7 |1", path, Some(offset));
+        let expected = ("span_transactions", "opstack 2.7", path, Some(offset));
         assert_break(&explanation, expected);
         let batches = batches(&explanation);
         assert_eq!(batches.len(), 2);

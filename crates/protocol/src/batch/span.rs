@@ -18,6 +18,10 @@ use core::{fmt, ops::Range};
 use std::sync::Arc;
 use thiserror::Error;
 
+/// Bytes that a transaction has besides its data, at most: chain id, nonce and gas of 9 bytes each,
+/// recipient of 21, `v` of 10, `r` and `s` of 33, and the headers of string and list, 9 each.
+const MAX_ENVELOPE_BYTES: usize = 3 * 9 + 21 + 10 + 2 * 33 + 2 * 9;
+
 /// What a chain adds to a span batch's own bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpanParams {
@@ -538,7 +542,9 @@ impl SpanCursor {
 
     fn read_transactions(&mut self, out: &mut TransactionListBuilder) -> Result<(), SpanTxError> {
         let batch = Arc::clone(&self.batch);
-        for _ in 0..self.take_tx_count() {
+        let count = self.take_tx_count();
+        out.reserve(self.next_tx_bytes(count));
+        for _ in 0..count {
             let index = self.tx;
             let (mut data, envelope) = self.take_tx(&batch);
             TxFields::take(&mut data, &self.params)
@@ -546,6 +552,18 @@ impl SpanCursor {
                 .map_err(|error| SpanTxError { index, error })?;
         }
         Ok(())
+    }
+
+    /// What the next `count` transactions take at most once they are put together: not much more
+    /// than they take in the batch.
+    fn next_tx_bytes(&self, count: u64) -> usize {
+        let datas = &self.batch.bytes[..self.batch.sections.datas.end];
+        let mut position = self.datas;
+        let mut bytes = 0;
+        for _ in 0..count {
+            bytes += take_tx_data(datas, &mut position).len() + MAX_ENVELOPE_BYTES;
+        }
+        bytes
     }
 
     /// The next transaction's data and the fields that stand elsewhere.

@@ -79,6 +79,11 @@ pub struct TransactionListBuilder {
 }
 
 impl TransactionListBuilder {
+    /// Makes room for transactions, headers included.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.strings.reserve(bytes);
+    }
+
     /// Announces a transaction of `length` bytes, which the caller appends to the returned buffer.
     /// Transactions made in place are longer than one byte.
     pub(super) fn push_with_length(&mut self, length: usize) -> &mut Vec<u8> {

@@ -165,7 +165,7 @@ cases! {
         let y1 = l2(0x13, 1002, 0x11, 10_033, Y);
         span(&[Y, Z], Y0, Z, [Y0, y1]).safe_block(X0, NO_TXS).safe_block(Y0, NO_TXS)
     } => Drop(DriftWithoutAdvance);
-    // opstack-2026-09 3.7 *1: before Holocene spans are judged by the singular batches' rules
+    // opstack-2026-09 3.7 *2: before Holocene spans are judged by the singular batches' rules
     set_code_tx_included_pre_isthmus:
         span(&[A, B], A0, B, [A1]).txs([set_code_tx()]) => Drop(SetCodeTransaction);
     set_code_tx_included_at_isthmus:
@@ -190,7 +190,7 @@ cases! {
     user_txs_in_an_upgrade_block:
         span(&[A, B], A0, B, [A1]).txs([ordinary_tx(0)]).fork(Fork::Jovian, A1.timestamp)
         => Accept;
-    // opstack-2026-09 3.7 *3: the overlap
+    // opstack-2026-09 3.7 *4: the overlap
     valid_overlapping_batch: overlap() => Accept;
     valid_overlapping_batch_with_holocene: overlap().holocene_at(B) => Accept;
     longer_overlapping_batch: span(&[A, B], A2, B, [A1, A2, A3]) => Accept;
