@@ -117,20 +117,12 @@ struct InFlight {
 impl Pipeline {
     /// A pipeline that starts at `point`.
     pub fn new(chain: Arc<ChainConfig>, point: ResetPoint) -> Self {
-        let rollup = &chain.rollup;
-        let span_params = SpanParams {
-            genesis_time: rollup.genesis.l2_time,
-            block_time: rollup.block_time,
-            chain_id: rollup.l2_chain_id,
-            post_exec: chain.rules.post_exec_known,
-            celo_dynamic_fee_v2: chain.profile.celo_dynamic_fee_v2(),
-        };
         let head = Head {
             block: point.safe_head,
             config: point.safe_config,
         };
         Self {
-            span_params,
+            span_params: SpanParams::of_chain(&chain),
             l1: Traversal::Start(point),
             retrieval: Retrieval::Done,
             frames: FrameQueue::default(),

@@ -7,6 +7,7 @@ use doppio_protocol::{
     blob::Blob,
     block::BlockId,
     commitment::Commitment,
+    config::RollupConfig,
     l1::L1Block,
     l2::L2Block,
     system_config::{ScalarError, SystemConfig},
@@ -311,4 +312,24 @@ pub struct ResetPoint {
     pub l1_start: BlockId,
     /// System configuration as of the L2 block whose L1 origin that is.
     pub l1_start_config: SystemConfig,
+}
+
+impl ResetPoint {
+    /// The start of the rollup.
+    pub const fn genesis(rollup: &RollupConfig) -> Self {
+        let genesis = &rollup.genesis;
+        Self {
+            safe_head: L2BlockRef {
+                hash: genesis.l2.hash,
+                number: genesis.l2.number,
+                parent_hash: B256::ZERO,
+                timestamp: genesis.l2_time,
+                l1_origin: genesis.l1,
+                sequence_number: 0,
+            },
+            safe_config: genesis.system_config,
+            l1_start: genesis.l1,
+            l1_start_config: genesis.system_config,
+        }
+    }
 }

@@ -6,7 +6,6 @@ use doppio_derive::{
     DerivedAttributes, Outcome, Pipeline, Request, ResetPoint, Response, Step, read_da_answer,
 };
 use doppio_protocol::{
-    L2BlockRef,
     config::{ChainConfig, ChainProfile},
     extra_data::{Eip1559Params, HeaderParams},
     frame::{encode_frames, split_channel},
@@ -89,21 +88,7 @@ fn stored(bytes: &[u8]) -> Bytes {
 
 /// Derives from L1 blocks of up to three items each, and some empty ones.
 fn derive(chain: &Arc<ChainConfig>, items: &[Bytes]) {
-    let rollup = &chain.rollup;
-    let genesis = &rollup.genesis;
-    let head = L2BlockRef {
-        hash: genesis.l2.hash,
-        number: 0,
-        timestamp: genesis.l2_time,
-        l1_origin: genesis.l1,
-        ..L2BlockRef::default()
-    };
-    let point = ResetPoint {
-        safe_head: head,
-        safe_config: genesis.system_config,
-        l1_start: genesis.l1,
-        l1_start_config: genesis.system_config,
-    };
+    let point = ResetPoint::genesis(&chain.rollup);
     let mut pipeline = Pipeline::new(Arc::clone(chain), point);
     let mut l2_blocks = BTreeMap::from([(0, genesis_block(chain))]);
     let mut l1_blocks = l1_blocks(chain, items).into_iter();

@@ -7,7 +7,6 @@ use crate::{
 use alloy_primitives::{B256, Bytes};
 use doppio_derive::ResetPoint;
 use doppio_protocol::{
-    L2BlockRef,
     blob::{BLOB_SIZE, Blob},
     block::BlockId,
     config::{
@@ -280,20 +279,7 @@ impl RecordedChain {
 
     /// Where derivation of the chain starts: at genesis.
     pub fn start(&self) -> ResetPoint {
-        let genesis = &self.chain.rollup.genesis;
-        ResetPoint {
-            safe_head: L2BlockRef {
-                hash: genesis.l2.hash,
-                number: genesis.l2.number,
-                parent_hash: B256::ZERO,
-                timestamp: genesis.l2_time,
-                l1_origin: genesis.l1,
-                sequence_number: 0,
-            },
-            safe_config: genesis.system_config,
-            l1_start: genesis.l1,
-            l1_start_config: genesis.system_config,
-        }
+        ResetPoint::genesis(&self.chain.rollup)
     }
 
     /// A blob by its versioned hash.

@@ -242,13 +242,7 @@ impl Case {
     }
 
     fn span_params(&self) -> SpanParams {
-        SpanParams {
-            genesis_time: self.chain.rollup.genesis.l2_time,
-            block_time: self.chain.rollup.block_time,
-            chain_id: self.chain.rollup.l2_chain_id,
-            post_exec: self.chain.rules.post_exec_known,
-            celo_dynamic_fee_v2: false,
-        }
+        SpanParams::of_chain(&self.chain)
     }
 
     /// The span's encoding, without its type byte.

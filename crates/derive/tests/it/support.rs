@@ -471,20 +471,7 @@ impl Engine {
 
 /// The start of the rollup.
 pub(crate) fn genesis_point(chain: &ChainConfig) -> ResetPoint {
-    let genesis = &chain.rollup.genesis;
-    ResetPoint {
-        safe_head: L2BlockRef {
-            hash: genesis.l2.hash,
-            number: genesis.l2.number,
-            parent_hash: B256::ZERO,
-            timestamp: genesis.l2_time,
-            l1_origin: genesis.l1,
-            sequence_number: 0,
-        },
-        safe_config: genesis.system_config,
-        l1_start: genesis.l1,
-        l1_start_config: genesis.system_config,
-    }
+    ResetPoint::genesis(&chain.rollup)
 }
 
 /// A pipeline, and everything that it asks.
@@ -737,20 +724,9 @@ pub(crate) enum BatchForm {
     Span,
 }
 
-/// The parameters of the tests' span batches.
-pub(crate) fn span_params(chain: &ChainConfig) -> SpanParams {
-    SpanParams {
-        genesis_time: chain.rollup.genesis.l2_time,
-        block_time: chain.rollup.block_time,
-        chain_id: chain.rollup.l2_chain_id,
-        post_exec: chain.rules.post_exec_known,
-        celo_dynamic_fee_v2: chain.profile.celo_dynamic_fee_v2(),
-    }
-}
-
 /// One span batch of consecutive blocks. `parent_origin` is the L1 origin of the block before.
 pub(crate) fn span(chain: &ChainConfig, parent_origin: u64, batches: &[SingularBatch]) -> Vec<u8> {
-    let mut writer = SpanBatchWriter::new(span_params(chain));
+    let mut writer = SpanBatchWriter::new(SpanParams::of_chain(chain));
     let mut previous = parent_origin;
     for batch in batches {
         let sequence_number = u64::from(batch.epoch_num == previous);

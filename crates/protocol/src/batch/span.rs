@@ -12,15 +12,18 @@ use super::{
     span_tx::{Envelope, TxFieldError, TxFields},
     varint::{VarintError, read_uvarint},
 };
-use crate::{config::MAX_SPAN_BATCH_ELEMENT_COUNT, rlp};
+use crate::{
+    config::{ChainConfig, MAX_SPAN_BATCH_ELEMENT_COUNT},
+    rlp,
+};
 use alloy_primitives::{B256, Bytes};
 use core::{fmt, ops::Range};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Bytes that a transaction has besides its data, at most: chain id, nonce and gas of 9 bytes each,
-/// recipient of 21, `v` of 10, `r` and `s` of 33, and the headers of string and list, 9 each.
-const MAX_ENVELOPE_BYTES: usize = 3 * 9 + 21 + 10 + 2 * 33 + 2 * 9;
+/// Bytes that a transaction usually has besides its data: recipient, signature, small numbers and
+/// the headers around them.
+const ENVELOPE_BYTES: usize = 100;
 
 /// What a chain adds to a span batch's own bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,19 @@ pub struct SpanParams {
     pub post_exec: bool,
     /// Whether transactions of type 0x7b are known.
     pub celo_dynamic_fee_v2: bool,
+}
+
+impl SpanParams {
+    /// What the chain of a configuration adds.
+    pub fn of_chain(chain: &ChainConfig) -> Self {
+        Self {
+            genesis_time: chain.rollup.genesis.l2_time,
+            block_time: chain.rollup.block_time,
+            chain_id: chain.rollup.l2_chain_id,
+            post_exec: chain.rules.post_exec_known,
+            celo_dynamic_fee_v2: chain.profile.celo_dynamic_fee_v2(),
+        }
+    }
 }
 
 /// A span batch whose structure is sound.
@@ -554,14 +570,14 @@ impl SpanCursor {
         Ok(())
     }
 
-    /// What the next `count` transactions take at most once they are put together: not much more
-    /// than they take in the batch.
+    /// About as many bytes as the next `count` transactions take once they are put together. In the
+    /// batch they take at least two thirds of it.
     fn next_tx_bytes(&self, count: u64) -> usize {
         let datas = &self.batch.bytes[..self.batch.sections.datas.end];
         let mut position = self.datas;
         let mut bytes = 0;
         for _ in 0..count {
-            bytes += take_tx_data(datas, &mut position).len() + MAX_ENVELOPE_BYTES;
+            bytes += take_tx_data(datas, &mut position).len() + ENVELOPE_BYTES;
         }
         bytes
     }

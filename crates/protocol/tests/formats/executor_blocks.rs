@@ -76,16 +76,6 @@ fn read(vectors: &Vectors, name: String) -> Fixture {
     }
 }
 
-fn span_params(chain: &ChainConfig) -> SpanParams {
-    SpanParams {
-        genesis_time: chain.rollup.genesis.l2_time,
-        block_time: chain.rollup.block_time,
-        chain_id: chain.rollup.l2_chain_id,
-        post_exec: chain.rules.post_exec_known,
-        celo_dynamic_fee_v2: chain.profile.celo_dynamic_fee_v2(),
-    }
-}
-
 fn info(fixture: &Fixture) -> L1BlockInfo {
     let deposit = DepositTx::decode(&fixture.transactions[0]).unwrap();
     L1BlockInfo::decode(
@@ -188,7 +178,7 @@ fn the_transactions_of_each_block_pass_through_both_kinds_of_batch() {
     let Some(vectors) = vectors() else { return };
     let mut carried = 0;
     for fixture in fixtures(&vectors) {
-        let params = span_params(&fixture.chain);
+        let params = SpanParams::of_chain(&fixture.chain);
         let info = info(&fixture);
         let mut of_users: Vec<&Bytes> = fixture
             .transactions
@@ -260,7 +250,7 @@ fn a_celo_transaction_is_refused_by_the_upstream_profile_only() {
         .iter()
         .find(|tx| tx_type(tx) == 0x7b)
         .unwrap();
-    let params = span_params(&celo.chain);
+    let params = SpanParams::of_chain(&celo.chain);
     assert!(params.celo_dynamic_fee_v2 && !params.post_exec);
     let batch = SingularBatch {
         timestamp: celo.time,
