@@ -28,6 +28,9 @@ pub(crate) trait Source {
     /// Appends at most `room` (at least one) bytes of the stream to `out`, with the very outcome
     /// that a `Read` with that much room has in Go.
     fn read(&mut self, input: &[u8], room: usize, out: &mut Sink<'_>) -> ReadOutcome;
+
+    /// How many bytes of memory it holds.
+    fn memory(&self) -> usize;
 }
 
 /// Where decompressed bytes go.
@@ -46,16 +49,18 @@ impl<'a> Sink<'a> {
     /// Appends `more`.
     ///
     /// The capacity follows the data that really arrives, because `goal` is only what a header
-    /// claims: it doubles until a tenth of the goal is there and only then becomes the whole
-    /// goal. So at most ten times what arrived is ever reserved, and while the bytes move to
-    /// their last place, old and new place together take at most 1.1 times the goal.
+    /// claims: it doubles up to a sixteenth of the goal, and only when that much has arrived it
+    /// becomes the whole goal. So at most sixteen times what arrived is ever reserved; and while
+    /// the bytes move for the last time, their old and new place together take no more than the
+    /// goal and a sixteenth.
     pub(crate) fn push(&mut self, more: &[u8]) {
         let len = self.bytes.len() + more.len();
         if len > self.bytes.capacity() {
-            let capacity = if len >= self.goal / 10 {
+            let modest = self.goal / 16;
+            let capacity = if len > modest {
                 self.goal.max(len)
             } else {
-                (2 * len).max(BUFFER)
+                (2 * len).max(BUFFER).min(modest)
             };
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
@@ -86,8 +91,14 @@ impl<S: Source> GoReader<S> {
         }
     }
 
+    /// How much the source has delivered.
     pub(crate) const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// How many bytes of memory it holds.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Self>() + self.buffer.capacity() + self.source.memory()
     }
 
     /// Reads one byte.
@@ -148,5 +159,101 @@ impl<S: Source> GoReader<S> {
         let (got, end) = self.source.read(input, BUFFER, &mut sink);
         self.total += got as u64;
         self.end = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DeflateError;
+
+    const BROKEN: StreamEnd = StreamEnd::Failed(StreamError::Checksum);
+
+    /// Delivers its data in one part, and the end together with the last byte of it.
+    struct OnePart {
+        data: Vec<u8>,
+        at: usize,
+        end: StreamEnd,
+    }
+
+    impl Source for OnePart {
+        fn read(&mut self, _: &[u8], room: usize, out: &mut Sink<'_>) -> ReadOutcome {
+            let count = room.min(self.data.len() - self.at);
+            out.push(&self.data[self.at..self.at + count]);
+            self.at += count;
+            (count, (self.at == self.data.len()).then_some(self.end))
+        }
+
+        fn memory(&self) -> usize {
+            0
+        }
+    }
+
+    fn read(first: usize, second: usize, end: StreamEnd) -> Result<(), StreamEnd> {
+        let source = OnePart {
+            data: vec![1; first + second],
+            at: 0,
+            end,
+        };
+        let mut reader = GoReader::new(source);
+        let mut out = Vec::new();
+        reader.exactly(&[], first, &mut out).expect("data is left");
+        reader.exactly(&[], second, &mut out)?;
+        assert_eq!(out.len(), first + second);
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_together_with_the_last_bytes_loses_them_in_a_direct_read_only() {
+        // The first byte leaves 4095 in the buffer. What is wanted beyond them goes through the
+        // buffer again if it is less than the buffer's size.
+        assert_eq!(read(1, BUFFER - 1 + BUFFER - 1, BROKEN), Ok(()));
+        assert_eq!(read(1, BUFFER - 1 + BUFFER, BROKEN), Err(BROKEN));
+        assert_eq!(read(1, BUFFER - 1 + BUFFER + 1, BROKEN), Err(BROKEN));
+        assert_eq!(read(1, BUFFER - 1, BROKEN), Ok(()));
+    }
+
+    #[test]
+    fn a_proper_end_together_with_the_last_bytes_loses_nothing() {
+        assert_eq!(read(1, BUFFER - 1 + BUFFER, StreamEnd::Eof), Ok(()));
+        assert_eq!(read(1, 100, StreamEnd::Eof), Ok(()));
+    }
+
+    #[test]
+    fn buffered_data_comes_before_the_error() {
+        let end = StreamEnd::Failed(StreamError::Deflate(DeflateError::BlockType));
+        let mut reader = GoReader::new(OnePart {
+            data: vec![1, 2],
+            at: 0,
+            end,
+        });
+        assert_eq!(reader.byte(&[]), Ok(1));
+        assert_eq!(reader.byte(&[]), Ok(2));
+        assert_eq!(reader.byte(&[]), Err(end));
+        assert_eq!(reader.byte(&[]), Err(end));
+    }
+
+    #[test]
+    fn capacity_follows_what_arrives() {
+        for goal in [1, 100, 5000, 1_000_000, 30_000_000] {
+            let mut bytes = Vec::new();
+            let mut sink = Sink::new(&mut bytes, goal);
+            let chunk = [0; 4099];
+            let mut left = goal;
+            while left > 0 {
+                let before = sink.bytes.capacity();
+                let count = left.min(chunk.len());
+                sink.push(&chunk[..count]);
+                left -= count;
+                let after = sink.bytes.capacity();
+                assert!(after <= goal);
+                assert!(after <= 16 * (goal - left) + BUFFER);
+                if after != before {
+                    assert!(before + after <= goal + goal / 16 + BUFFER);
+                }
+            }
+            assert_eq!(bytes.len(), goal);
+            assert_eq!(bytes.capacity(), goal);
+        }
     }
 }

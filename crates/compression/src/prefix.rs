@@ -9,26 +9,35 @@
 //! subtable further back in the same table.
 
 /// Longest codeword of both formats.
-pub(crate) const MAX_LENGTH: usize = 15;
+pub(crate) const MAX_LENGTH: u32 = 15;
+
+/// Most symbols that a code of either format has.
+const MAX_SYMBOLS: usize = 704;
 
 /// How many codewords there are of each length; index 0 counts the unused symbols.
-pub(crate) type LengthCounts = [u16; MAX_LENGTH + 1];
+pub(crate) type LengthCounts = [u16; MAX_LENGTH as usize + 1];
+
+/// Where an entry has its number of bits to drop; higher bits of that byte are zero.
+pub(crate) const TOTAL_BITS: u32 = 0x3f;
 
 /// Bits 0..8 of an entry: bits to drop from the stream, codeword and extra bits together.
 ///
 /// For an entry of a subtable these are the bits that follow the root bits.
+#[inline(always)]
 pub(crate) const fn total_bits(entry: u32) -> u32 {
-    entry & 0x3f
+    entry & TOTAL_BITS
 }
 
 /// Bits 8..12 of an entry: bits of the codeword alone, or of a subtable's index.
+#[inline(always)]
 pub(crate) const fn code_bits(entry: u32) -> u32 {
     (entry >> 8) & 0xf
 }
 
 /// Bits 16..31 of an entry: a symbol, a base value, or where a subtable starts.
-pub(crate) const fn value(entry: u32) -> u32 {
-    (entry >> 16) & 0x7fff
+#[inline(always)]
+pub(crate) const fn value(entry: u32) -> usize {
+    ((entry >> 16) & 0x7fff) as usize
 }
 
 /// The entry points to a subtable.
@@ -47,21 +56,27 @@ pub(crate) enum Shape {
     Invalid,
 }
 
+/// How much of all bit sequences start with a codeword of this length, in units of the longest
+/// codeword.
+pub(crate) const fn code_space(length: u32) -> u32 {
+    1 << (MAX_LENGTH - length)
+}
+
 /// Counts the lengths and tells what kind of code they describe.
 pub(crate) fn shape(lengths: &[u8]) -> (LengthCounts, Shape) {
     let mut counts = LengthCounts::default();
     for &length in lengths {
         counts[usize::from(length & 15)] += 1;
     }
-    let mut space = 0u32;
-    for (length, &count) in counts.iter().enumerate().skip(1) {
-        space += u32::from(count) << (MAX_LENGTH - length);
+    let mut space = 0;
+    for (length, &count) in (0..).zip(&counts).skip(1) {
+        space += code_space(length) * u32::from(count);
     }
     let shape = if space == 0 {
         Shape::Empty
-    } else if space == 1 << MAX_LENGTH {
+    } else if space == code_space(0) {
         Shape::Complete
-    } else if counts[1] == 1 && space == 1 << (MAX_LENGTH - 1) {
+    } else if counts[1] == 1 && space == code_space(1) {
         Shape::OneBit
     } else {
         Shape::Invalid
@@ -69,33 +84,42 @@ pub(crate) fn shape(lengths: &[u8]) -> (LengthCounts, Shape) {
     (counts, shape)
 }
 
-/// Appends the table of a complete code to `table`; its subtable pointers count from where the
-/// table starts.
+/// Room that the table of any complete code within these bounds needs. That is known from trying
+/// all of them, as zlib's `enough` program does.
+pub(crate) mod room {
+    /// 288 symbols, 11 root bits.
+    pub(crate) const DEFLATE_LITERALS: usize = 2342;
+    /// 32 symbols, 8 root bits.
+    pub(crate) const DEFLATE_DISTANCES: usize = 402;
+    /// 704 symbols, 8 root bits. With 9 root bits, 286 symbols need only 852.
+    pub(crate) const BROTLI: usize = 1080;
+}
+
+/// Writes the table of a complete code to the start of `table`, and returns its size.
 ///
 /// `entry` gives the part of a symbol's entry that does not depend on its codeword.
 ///
 /// # Panics
 ///
-/// If the code is not complete.
+/// If the code is not complete, or the table has not enough room for it.
 #[inline]
-pub(crate) fn append_table(
-    table: &mut Vec<u32>,
+pub(crate) fn build_table(
+    table: &mut [u32],
     lengths: &[u8],
     counts: &LengthCounts,
     root_bits: u32,
     entry: impl Fn(u16) -> u32,
-) {
-    let start = table.len();
+) -> usize {
     let root_size = 1usize << root_bits;
-    table.resize(start + root_size, 0);
 
     // Symbols in codeword order.
-    let mut sorted = [0u16; 1128];
-    let mut next = [0usize; MAX_LENGTH + 2];
-    for length in 1..=MAX_LENGTH {
-        next[length + 1] = next[length] + usize::from(counts[length]);
+    let mut sorted = [0u16; MAX_SYMBOLS];
+    let mut next = [0usize; MAX_LENGTH as usize + 1];
+    let mut used = 0;
+    for (next, &count) in next.iter_mut().zip(counts).skip(1) {
+        *next = used;
+        used += usize::from(count);
     }
-    let used = next[MAX_LENGTH + 1];
     for (symbol, &length) in (0u16..).zip(lengths) {
         if length != 0 {
             let place = &mut next[usize::from(length)];
@@ -110,7 +134,7 @@ pub(crate) fn append_table(
     // Root entries. The first `filled` entries hold the codewords so far at the width of the
     // current length; one bit more doubles them.
     for length in 1..=root_bits {
-        let root = &mut table[start..start + root_size];
+        let root = &mut table[..root_size];
         root.copy_within(..filled, filled);
         filled *= 2;
         let bits = length | length << 8;
@@ -121,15 +145,18 @@ pub(crate) fn append_table(
     }
 
     // Subtables, one for each value of the root bits that longer codewords start with.
-    let mut subtable = start..start;
+    let mut end = 1u32 << root_bits;
+    let mut subtable = 0..0;
     let mut prefix = usize::MAX;
-    for length in root_bits + 1..=MAX_LENGTH as u32 {
+    for length in root_bits + 1..=MAX_LENGTH {
         let below = length - root_bits;
         let bits = below | below << 8;
         let mut left = u32::from(counts[length as usize]);
         filled <<= 1;
         while left > 0 {
-            let symbol = *symbols.next().expect("as many symbols as counted");
+            let Some(&symbol) = symbols.next() else {
+                break;
+            };
             if code.reversed & (root_size - 1) != prefix {
                 prefix = code.reversed & (root_size - 1);
                 // As wide as needed for all codewords that share the root bits: the codewords
@@ -140,11 +167,10 @@ pub(crate) fn append_table(
                     index_bits += 1;
                     space = 2 * space + u32::from(counts[(root_bits + index_bits) as usize]);
                 }
-                let begin = table.len();
-                subtable = begin..begin + (1 << index_bits);
-                table.resize(subtable.end, 0);
-                let pointer = u32::try_from(begin - start).expect("a table is small");
-                table[start + prefix] = pointer << 16 | SUBTABLE | index_bits << 8 | root_bits;
+                table[prefix] = end << 16 | SUBTABLE | index_bits << 8 | root_bits;
+                let start = end as usize;
+                end += 1 << index_bits;
+                subtable = start..end as usize;
             }
             let value = entry(symbol) + bits;
             for place in table[subtable.clone()]
@@ -158,6 +184,7 @@ pub(crate) fn append_table(
             left -= 1;
         }
     }
+    end as usize
 }
 
 /// The next codeword to hand out, its first bit lowest.
@@ -176,5 +203,112 @@ impl Codeword {
             let bit = 1usize << zeros.ilog2();
             self.reversed = self.reversed & (bit - 1) | bit;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A complete code for `count` symbols: splits codewords until there are enough of them.
+    fn complete_code(count: usize, longest: u8, choices: &[usize]) -> Vec<u8> {
+        let mut lengths = vec![1u8, 1];
+        for &choice in choices.iter().cycle().take(10 * count) {
+            if lengths.len() == count {
+                break;
+            }
+            let at = choice % lengths.len();
+            if lengths[at] < longest {
+                lengths[at] += 1;
+                lengths.push(lengths[at]);
+            }
+        }
+        lengths
+    }
+
+    /// Codewords by symbol, first bit lowest, handed out as RFC 1951 (3.2.2) describes it.
+    fn codewords(lengths: &[u8]) -> Vec<u64> {
+        let mut words = vec![0; lengths.len()];
+        let mut next = 0u64;
+        for length in 1..=MAX_LENGTH {
+            next <<= 1;
+            for (word, _) in words
+                .iter_mut()
+                .zip(lengths)
+                .filter(|&(_, &l)| u32::from(l) == length)
+            {
+                *word = next.reverse_bits() >> (64 - length);
+                next += 1;
+            }
+        }
+        words
+    }
+
+    proptest! {
+        #[test]
+        fn each_codeword_leads_to_its_symbol_whatever_follows_it(
+            count in 2usize..=286,
+            root_bits in 5u32..=11,
+            choices in prop::collection::vec(any::<usize>(), 1..300),
+            noise in any::<u64>(),
+        ) {
+            let lengths = complete_code(count, 15, &choices);
+            let (counts, shape) = shape(&lengths);
+            prop_assert_eq!(shape, Shape::Complete);
+            let mut table = vec![0; 1 << 15];
+            let size = build_table(&mut table, &lengths, &counts, root_bits, |symbol| {
+                u32::from(symbol) << 16
+            });
+            for (symbol, (&length, word)) in lengths.iter().zip(codewords(&lengths)).enumerate() {
+                let mut bits = noise << length | word;
+                let mut taken = 0;
+                let mut entry = table[..size][crate::bits::index(bits, root_bits)];
+                if entry & SUBTABLE != 0 {
+                    taken += total_bits(entry);
+                    bits >>= total_bits(entry);
+                    entry = table[..size][value(entry) + crate::bits::index(bits, code_bits(entry))];
+                }
+                prop_assert_eq!(value(entry), symbol);
+                prop_assert_eq!(taken + total_bits(entry), u32::from(length));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tables_never_need_more_room_than_said(
+            choices in prop::collection::vec(any::<usize>(), 1..300),
+            skew in 1usize..400,
+        ) {
+            // Splitting mostly the last codewords makes long ones, and so many subtables.
+            let choices: Vec<usize> = choices.iter().map(|c| usize::MAX - c % skew).collect();
+            for (count, root_bits, room) in [
+                (286, 11, room::DEFLATE_LITERALS),
+                (30, 8, room::DEFLATE_DISTANCES),
+                (256, 9, room::BROTLI),
+                (704, 8, room::BROTLI),
+                (520, 8, room::BROTLI),
+            ] {
+                let lengths = complete_code(count, 15, &choices);
+                let (counts, shape) = shape(&lengths);
+                prop_assert_eq!(shape, Shape::Complete);
+                let mut table = vec![0; 1 << 15];
+                let size = build_table(&mut table, &lengths, &counts, root_bits, |_| 0);
+                prop_assert!(size <= room);
+            }
+        }
+    }
+
+    #[test]
+    fn only_complete_one_bit_and_empty_codes_are_valid() {
+        assert_eq!(shape(&[0, 0]).1, Shape::Empty);
+        assert_eq!(shape(&[0, 1, 0]).1, Shape::OneBit);
+        assert_eq!(shape(&[1, 1]).1, Shape::Complete);
+        assert_eq!(shape(&[2, 1, 2]).1, Shape::Complete);
+        assert_eq!(shape(&[2]).1, Shape::Invalid);
+        assert_eq!(shape(&[1, 2]).1, Shape::Invalid);
+        assert_eq!(shape(&[1, 1, 1]).1, Shape::Invalid);
+        assert_eq!(shape(&[15; 4]).1, Shape::Invalid);
     }
 }

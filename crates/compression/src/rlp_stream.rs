@@ -1,5 +1,5 @@
 //! RLP byte strings one after another, read as go-ethereum's `rlp.Stream` reads them.
-// spec: opstack 2.5
+// spec: opstack 2.5, opstack-2026-09 2 *8 *9
 
 use crate::error::{ReadError, ReadErrorKind};
 use crate::go_reader::{GoReader, Source, StreamEnd};
@@ -21,6 +21,11 @@ impl<S: Source> RlpStream<S> {
             remaining: budget,
             offset: 0,
         }
+    }
+
+    /// How many bytes of memory it holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.reader.memory()
     }
 
     /// Bytes that the decompressor has delivered.

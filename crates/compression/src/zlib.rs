@@ -1,4 +1,5 @@
 //! The zlib format (RFC 1950): a header, a deflate stream, a checksum.
+// spec: opstack 2.5, opstack-2026-09 2 *5 *9
 
 use crate::error::{StreamError, ZlibHeaderError};
 use crate::go_reader::{ReadOutcome, Sink, Source, StreamEnd};
@@ -90,5 +91,9 @@ impl Source for ZlibSource {
         out.push(self.inflate.bytes(now..later));
         self.part.start = later;
         (count, if self.part.is_empty() { self.end } else { None })
+    }
+
+    fn memory(&self) -> usize {
+        self.inflate.memory()
     }
 }

@@ -78,3 +78,20 @@ const fn magnitude(byte: u8) -> u8 {
         255 => 7,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FNV-1a over the lookups, computed from the tables Lut0, Lut1, and Lut2 of RFC 7932, 7.1.
+    #[test]
+    fn lookups_are_those_of_the_rfc() {
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for lookup in &LOOKUPS {
+            for &context in lookup.last.iter().chain(&lookup.before) {
+                hash = (hash ^ u64::from(context)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        assert_eq!(hash, 0x5386_64ca_1ffc_9541);
+    }
+}

@@ -3,9 +3,9 @@
 use brotli_decompressor::dictionary as words;
 
 /// A reference names a word of this many bytes at least.
-pub(super) const SHORTEST: usize = 4;
+const SHORTEST: usize = 4;
 /// A reference names a word of this many bytes at most.
-pub(super) const LONGEST: usize = 24;
+const LONGEST: usize = 24;
 /// Longest transformed word: prefix, word, suffix.
 pub(super) const LONGEST_TRANSFORMED: usize = 5 + LONGEST + 8;
 
@@ -63,6 +63,11 @@ const TRANSFORMS: [(&str, Change, &str); 121] = [
     (" ", UppercaseFirst, "='"),
 ];
 
+/// Whether there are words of this length.
+pub(super) const fn has_words(length: usize) -> bool {
+    length >= SHORTEST && length <= LONGEST
+}
+
 /// A dictionary word after its transform.
 pub(super) struct Word {
     bytes: [u8; LONGEST_TRANSFORMED],
@@ -73,12 +78,11 @@ impl Word {
     /// The word that `address` (how far a distance reaches past the history) and the copy length
     /// name.
     ///
-    /// `Ok(None)` if there is no such transform.
-    ///
-    /// # Panics
-    ///
-    /// If `length` is not between [`SHORTEST`] and [`LONGEST`].
+    /// `None` if no word has that length, or if there is no such transform.
     pub(super) fn look_up(address: usize, length: usize) -> Option<Self> {
+        if !has_words(length) {
+            return None;
+        }
         let index_bits = words::kBrotliDictionarySizeBitsByLength[length];
         let start = words::kBrotliDictionaryOffsetsByLength[length] as usize;
         let start = start + (address & ((1 << index_bits) - 1)) * length;
@@ -136,4 +140,62 @@ fn to_uppercase(character: &mut [u8]) -> usize {
         *byte ^= flip;
     }
     size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The dictionary comes from another crate. This is the CRC-32 of the 122,784 bytes that
+    /// op-node's decoder has.
+    #[test]
+    fn the_dictionary_is_the_one_of_the_rfc() {
+        let mut crc = u32::MAX;
+        for &byte in &words::kBrotliDictionary {
+            crc ^= u32::from(byte);
+            for _ in 0..8 {
+                crc = if crc & 1 == 1 {
+                    crc >> 1 ^ 0xedb8_8320
+                } else {
+                    crc >> 1
+                };
+            }
+        }
+        assert_eq!(!crc, 0x5136_cb04);
+    }
+
+    #[test]
+    fn transforms_change_words_as_the_rfc_says() {
+        let word = |transform: usize, index: usize, length: usize| {
+            let bits = words::kBrotliDictionarySizeBitsByLength[length];
+            let word = Word::look_up(transform << bits | index, length);
+            word.map(|word| String::from_utf8_lossy(word.bytes()).into_owned())
+        };
+        assert_eq!(word(0, 0, 4).as_deref(), Some("time"));
+        assert_eq!(word(1, 0, 4).as_deref(), Some("time "));
+        assert_eq!(word(3, 0, 4).as_deref(), Some("ime"));
+        assert_eq!(word(9, 0, 4).as_deref(), Some("Time"));
+        assert_eq!(word(44, 0, 4).as_deref(), Some("TIME"));
+        assert_eq!(word(49, 0, 4).as_deref(), Some("timing "));
+        assert_eq!(word(73, 0, 4).as_deref(), Some(" the time of the "));
+        // Cuts off more than there is.
+        assert_eq!(word(64, 0, 4).as_deref(), Some(""));
+        assert_eq!(word(54, 0, 4).as_deref(), Some(""));
+        assert_eq!(word(120, 0, 4).as_deref(), Some(" Time='"));
+        assert_eq!(word(121, 0, 4), None);
+        assert!(Word::look_up(0, 3).is_none());
+        assert!(Word::look_up(0, 25).is_none());
+    }
+
+    #[test]
+    fn no_transformed_word_is_too_long() {
+        for length in SHORTEST..=LONGEST {
+            for transform in 0..TRANSFORMS.len() {
+                let bits = words::kBrotliDictionarySizeBitsByLength[length];
+                for index in 0..1usize << bits {
+                    assert!(Word::look_up(transform << bits | index, length).is_some());
+                }
+            }
+        }
+    }
 }

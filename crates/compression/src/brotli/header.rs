@@ -3,16 +3,26 @@
 //! The order of the checks matters: whether an error is found before or after a piece of the input
 //! is used up decides whether the output so far becomes visible.
 
-use super::command::{BLOCK_COUNT_SYMBOLS, BLOCK_COUNTS, SYMBOLS as COMMAND_SYMBOLS};
+use super::command::{BLOCK_COUNT_SYMBOLS, BLOCK_COUNTS, Command, SYMBOLS as COMMAND_SYMBOLS};
+use super::context::LOOKUPS;
+use super::distance::RECENT_SYMBOLS;
+use super::literals::LiteralBlock;
 use super::pieces::Pieces;
+use crate::bits::low_byte;
 use crate::error::BrotliError;
-use crate::prefix::{self, MAX_LENGTH};
+use crate::prefix::{self, code_space, room, value};
 
-/// Root bits of all prefix code tables.
-pub(super) const ROOT: u32 = 8;
+/// Root bits of the tables.
+pub(super) mod root {
+    pub(in super::super) const LITERALS: u32 = 9;
+    pub(in super::super) const COMMANDS: u32 = 8;
+    pub(in super::super) const DISTANCES: u32 = 8;
+    /// Of the codes in the header, of block types, and of block counts.
+    pub(in super::super) const OTHER: u32 = 8;
+}
 
-/// Most symbols a code can have: distances with three postfix bits and 120 direct codes.
-const MAX_SYMBOLS: usize = 16 + 120 + (48 << 3);
+/// Most symbols a code can have. Distances have at most 16 + 120 + (48 << 3) of them.
+const MAX_SYMBOLS: usize = COMMAND_SYMBOLS;
 
 /// Reads the window bits.
 pub(super) fn window_bits(pieces: &mut Pieces, input: &[u8]) -> Result<u32, BrotliError> {
@@ -109,22 +119,22 @@ pub(super) fn announced(pieces: &mut Pieces, input: &[u8]) -> Result<Announced, 
     })
 }
 
-/// A block count, for a block type with only one kind: it lasts for the whole meta-block.
-const ENDLESS: u32 = 1 << 24;
+/// The count of a block that is the only one of its category: it lasts for the whole meta-block.
+const ENDLESS: usize = 1 << 24;
 
 /// The blocks of one category: literals, commands, or distances.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     /// Number of block types.
-    pub(super) types: u32,
+    pub(super) types: usize,
     type_code: Vec<u32>,
     count_code: Vec<u32>,
     /// How much of the current block is left.
-    pub(super) left: u32,
+    pub(super) left: usize,
     /// Current block type.
-    pub(super) current: u32,
+    pub(super) current: usize,
     /// Block type before it.
-    previous: u32,
+    previous: usize,
 }
 
 impl Blocks {
@@ -142,30 +152,45 @@ impl Blocks {
             return Ok(());
         }
         self.type_code.clear();
-        scratch.read_code(pieces, input, self.types as usize + 2, &mut self.type_code)?;
+        scratch.read_code(
+            pieces,
+            input,
+            self.types + 2,
+            &mut self.type_code,
+            root::OTHER,
+        )?;
         self.count_code.clear();
-        scratch.read_code(pieces, input, BLOCK_COUNT_SYMBOLS, &mut self.count_code)?;
-        let symbol = pieces.symbol(input, &self.count_code, ROOT)?;
+        scratch.read_code(
+            pieces,
+            input,
+            BLOCK_COUNT_SYMBOLS,
+            &mut self.count_code,
+            root::OTHER,
+        )?;
+        let symbol = pieces.symbol(input, &self.count_code, root::OTHER)?;
         let (base, extra) = BLOCK_COUNTS[symbol as usize];
-        self.left = base + pieces.take(input, extra)?;
+        self.left = (base + pieces.take(input, extra)?) as usize;
         Ok(())
     }
 
     /// Begins the next block. Only if there are several types.
     ///
-    /// Does not look whether the bits are past the piece; if they are, nothing has changed that
-    /// matters after going back, except `left`, which must be zero before.
+    /// Does nothing and returns `false` if what says so is not wholly in the current piece.
     pub(super) fn switch(&mut self, pieces: &mut Pieces, input: &[u8]) -> bool {
-        let before = pieces.reader;
-        let code = pieces.symbol_unchecked(input, &self.type_code, ROOT);
-        let symbol = pieces.symbol_unchecked(input, &self.count_code, ROOT);
-        let (base, extra) = BLOCK_COUNTS[symbol as usize];
-        let count = base + pieces.take_unchecked(input, extra);
+        let start = pieces.mark();
+        let code = value(pieces.command_entry(input, &self.type_code, root::OTHER));
         if pieces.is_past_end() {
-            pieces.reader = before;
+            pieces.back_to(start);
             return false;
         }
-        self.left = count;
+        let symbol = value(pieces.command_entry(input, &self.count_code, root::OTHER));
+        let (base, extra) = BLOCK_COUNTS[symbol];
+        let count = base + pieces.command_bits(input, extra);
+        if pieces.is_past_end() {
+            pieces.undo(start);
+            return false;
+        }
+        self.left = count as usize;
         let mut next = match code {
             0 => self.previous,
             1 => self.current + 1,
@@ -181,12 +206,12 @@ impl Blocks {
 }
 
 /// A number from 0 to 255 in 1 to 11 bits.
-fn variable_u8(pieces: &mut Pieces, input: &[u8]) -> Result<u32, BrotliError> {
+fn variable_u8(pieces: &mut Pieces, input: &[u8]) -> Result<usize, BrotliError> {
     if pieces.take(input, 1)? == 0 {
         return Ok(0);
     }
     let bits = pieces.take(input, 3)?;
-    Ok((1 << bits) + pieces.take(input, bits)?)
+    Ok((1 << bits) + pieces.take(input, bits)? as usize)
 }
 
 /// The codes of one category, one after another.
@@ -195,6 +220,18 @@ pub(super) struct Trees {
     pub(super) tables: Vec<u32>,
     /// Where each tree starts.
     pub(super) starts: Vec<u32>,
+    /// For each tree the length of nearly all of its codewords, or zero if there is no such length.
+    pub(super) strides: Vec<u32>,
+}
+
+/// What the codes of a category are for, and how their tables are made.
+struct Alphabet<F> {
+    /// How many symbols there are.
+    symbols: usize,
+    /// See [`root`].
+    root: u32,
+    /// What the table holds for a symbol.
+    entry: F,
 }
 
 impl Trees {
@@ -203,15 +240,23 @@ impl Trees {
         pieces: &mut Pieces,
         input: &[u8],
         scratch: &mut Lengths,
-        count: u32,
-        symbols: usize,
+        count: usize,
+        alphabet: &Alphabet<impl Fn(u16) -> u32>,
     ) -> Result<(), BrotliError> {
+        let &Alphabet {
+            symbols,
+            root,
+            ref entry,
+        } = alphabet;
         self.tables.clear();
         self.starts.clear();
+        self.strides.clear();
         for _ in 0..count {
-            self.starts
-                .push(u32::try_from(self.tables.len()).expect("tables are small"));
-            scratch.read_code(pieces, input, symbols, &mut self.tables)?;
+            let tables = &mut self.tables;
+            let start = u32::try_from(tables.len());
+            self.starts.push(start.expect("tables are small")); // cannot fail: 256 trees at most
+            let stride = scratch.read_code_as(pieces, input, symbols, tables, root, entry)?;
+            self.strides.push(stride);
         }
         Ok(())
     }
@@ -230,7 +275,7 @@ pub(super) struct Header {
     pub(super) distance_blocks: Blocks,
     pub(super) postfix_bits: u32,
     /// Distance codes below this one need no extra bits; includes the 16 for recent distances.
-    pub(super) direct_codes: u32,
+    pub(super) direct_codes: usize,
     /// Context mode of each literal block type.
     pub(super) modes: Vec<u8>,
     /// 64 tree numbers for each literal block type.
@@ -240,6 +285,10 @@ pub(super) struct Header {
     pub(super) literals: Trees,
     pub(super) commands: Trees,
     pub(super) distances: Trees,
+    /// The table entries of literals hold contexts.
+    has_contexts: bool,
+    /// How literals of the current block type are decoded.
+    pub(super) literal_block: LiteralBlock,
     scratch: Lengths,
 }
 
@@ -251,25 +300,109 @@ impl Header {
         self.distance_blocks.read(pieces, input, scratch)?;
         let bits = pieces.take(input, 6)?;
         self.postfix_bits = bits & 3;
-        let direct = bits >> 2 << self.postfix_bits;
-        self.direct_codes = 16 + direct;
+        self.direct_codes = RECENT_SYMBOLS + ((bits >> 2 << self.postfix_bits) as usize);
         self.modes.clear();
         for _ in 0..self.literal_blocks.types {
-            self.modes.push(byte_of(pieces.take(input, 2)?));
+            self.modes.push(low_byte(pieces.take(input, 2)?));
         }
-        let size = self.literal_blocks.types as usize * 64;
+        let size = self.literal_blocks.types * 64;
         let literal_trees = context_map(pieces, input, scratch, size, &mut self.literal_map)?;
-        let size = self.distance_blocks.types as usize * 4;
+        let size = self.distance_blocks.types * 4;
         let distance_trees = context_map(pieces, input, scratch, size, &mut self.distance_map)?;
+        // With a single context mode, a literal's table entry can hold its part of the context of
+        // the next one.
+        let lookup = &LOOKUPS[usize::from(self.modes[0])];
+        self.has_contexts = self.modes.iter().all(|&mode| mode == self.modes[0]);
+        let has_contexts = self.has_contexts;
+        let literal = |symbol: u16| {
+            let context = lookup.last[usize::from(symbol & 0xff)];
+            symbol_entry(symbol)
+                | if has_contexts {
+                    u32::from(context) << 24
+                } else {
+                    0
+                }
+        };
+        let literals = Alphabet {
+            symbols: 256,
+            root: root::LITERALS,
+            entry: literal,
+        };
         self.literals
-            .read(pieces, input, scratch, literal_trees, 256)?;
+            .read(pieces, input, scratch, literal_trees, &literals)?;
+        let commands = Alphabet {
+            symbols: COMMAND_SYMBOLS,
+            root: root::COMMANDS,
+            entry: symbol_entry,
+        };
         let command_trees = self.command_blocks.types;
         self.commands
-            .read(pieces, input, scratch, command_trees, COMMAND_SYMBOLS)?;
-        let symbols = (self.direct_codes + (48 << self.postfix_bits)) as usize;
+            .read(pieces, input, scratch, command_trees, &commands)?;
+        let symbols = self.direct_codes + (48 << self.postfix_bits);
+        let distances = Alphabet {
+            symbols,
+            root: root::DISTANCES,
+            entry: symbol_entry,
+        };
         self.distances
-            .read(pieces, input, scratch, distance_trees, symbols)
+            .read(pieces, input, scratch, distance_trees, &distances)?;
+        self.set_literal_block();
+        Ok(())
     }
+
+    /// The code for the next distance.
+    #[inline(always)]
+    pub(super) fn distance_tree(&self, command: Command) -> &[u32] {
+        let context = usize::from(command.distance_context);
+        let tree = self.distance_map[self.distance_blocks.current * 4 + context];
+        self.distances.get(tree.into())
+    }
+
+    /// How many extra bits a distance symbol has.
+    #[inline(always)]
+    pub(super) const fn distance_extra_bits(&self, symbol: usize) -> u32 {
+        match symbol.checked_sub(self.direct_codes) {
+            Some(code) => extra_bits(code >> self.postfix_bits),
+            None => 0,
+        }
+    }
+
+    /// The distance that a symbol (not one of the 16 for recent distances) stands for.
+    #[inline(always)]
+    pub(super) const fn distance(&self, symbol: usize, bits: usize) -> usize {
+        let Some(code) = symbol.checked_sub(self.direct_codes) else {
+            return symbol - (RECENT_SYMBOLS - 1);
+        };
+        let postfix = code & ((1 << self.postfix_bits) - 1);
+        let code = code >> self.postfix_bits;
+        let base = ((2 + (code & 1)) << extra_bits(code)) - 4;
+        ((base + bits) << self.postfix_bits) + postfix + self.direct_codes - (RECENT_SYMBOLS - 1)
+    }
+
+    /// How many bytes of memory it holds, more or less.
+    pub(super) fn memory(&self) -> usize {
+        let trees = [&self.literals, &self.commands, &self.distances];
+        let tables: usize = trees.map(|trees| trees.tables.capacity()).iter().sum();
+        let maps = self.literal_map.capacity() + self.distance_map.capacity();
+        let code = MAX_SYMBOLS + room::BROTLI * size_of::<u32>();
+        tables * size_of::<u32>() + maps + code
+    }
+
+    /// After the literal block type has changed.
+    pub(super) fn set_literal_block(&mut self) {
+        let block = self.literal_blocks.current;
+        let map = &self.literal_map[block * 64..][..64];
+        self.literal_block =
+            LiteralBlock::new(self.modes[block], map, &self.literals, self.has_contexts);
+    }
+}
+
+/// How many extra bits there are for a distance code, counted from the first one that has any and
+/// without its postfix.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "there are 48 codes")]
+const fn extra_bits(code: usize) -> u32 {
+    (code >> 1) as u32 + 1
 }
 
 /// Reads a context map of `size` entries and returns the number of trees it chooses from.
@@ -279,7 +412,7 @@ fn context_map(
     scratch: &mut Lengths,
     size: usize,
     map: &mut Vec<u8>,
-) -> Result<u32, BrotliError> {
+) -> Result<usize, BrotliError> {
     let trees = variable_u8(pieces, input)? + 1;
     map.clear();
     map.resize(size, 0);
@@ -295,14 +428,15 @@ fn context_map(
         0
     };
     let mut code = Vec::new();
-    scratch.read_code(pieces, input, (trees + longest_run) as usize, &mut code)?;
+    let symbols = trees + longest_run as usize;
+    scratch.read_code(pieces, input, symbols, &mut code, root::OTHER)?;
     let mut at = 0;
     while at < size {
-        let symbol = pieces.symbol(input, &code, ROOT)?;
+        let symbol = pieces.symbol(input, &code, root::OTHER)?;
         if symbol == 0 {
             at += 1;
         } else if symbol > longest_run {
-            map[at] = byte_of(symbol - longest_run);
+            map[at] = low_byte(symbol - longest_run);
             at += 1;
         } else {
             let run = (1 << symbol) + pieces.take(input, symbol)? as usize;
@@ -319,7 +453,10 @@ fn context_map(
 }
 
 fn undo_move_to_front(map: &mut [u8]) {
-    let mut recent: [u8; 256] = std::array::from_fn(|at| byte_of(at as u32));
+    let mut recent = [0; 256];
+    for (place, value) in recent.iter_mut().zip(0..=255) {
+        *place = value;
+    }
     for entry in map {
         let at = usize::from(*entry);
         *entry = recent[at];
@@ -328,12 +465,18 @@ fn undo_move_to_front(map: &mut [u8]) {
     }
 }
 
-/// Code lengths that are being read.
-struct Lengths([u8; MAX_SYMBOLS.next_power_of_two()]);
+/// A code that is being read.
+struct Lengths {
+    lengths: Box<[u8; MAX_SYMBOLS]>,
+    table: Box<[u32; room::BROTLI]>,
+}
 
 impl Default for Lengths {
     fn default() -> Self {
-        Self([0; MAX_SYMBOLS.next_power_of_two()])
+        Self {
+            lengths: Box::new([0; MAX_SYMBOLS]),
+            table: Box::new([0; room::BROTLI]),
+        }
     }
 }
 
@@ -348,23 +491,10 @@ const LENGTH_CODE_ORDER: [usize; 18] =
     [1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Those lengths, and how many bits each takes, by the next four bits.
+#[rustfmt::skip]
 const LENGTH_LENGTHS: [(u8, u32); 16] = [
-    (0, 2),
-    (4, 2),
-    (3, 2),
-    (2, 3),
-    (0, 2),
-    (4, 2),
-    (3, 2),
-    (1, 4),
-    (0, 2),
-    (4, 2),
-    (3, 2),
-    (2, 3),
-    (0, 2),
-    (4, 2),
-    (3, 2),
-    (5, 4),
+    (0, 2), (4, 2), (3, 2), (2, 3), (0, 2), (4, 2), (3, 2), (1, 4),
+    (0, 2), (4, 2), (3, 2), (2, 3), (0, 2), (4, 2), (3, 2), (5, 4),
 ];
 
 impl Lengths {
@@ -375,8 +505,24 @@ impl Lengths {
         input: &[u8],
         symbols: usize,
         table: &mut Vec<u32>,
+        root: u32,
     ) -> Result<(), BrotliError> {
-        let lengths = &mut self.0[..symbols];
+        self.read_code_as(pieces, input, symbols, table, root, symbol_entry)?;
+        Ok(())
+    }
+
+    /// The same, with these table entries for the symbols. Returns the stride of the code, see
+    /// [`Trees::strides`].
+    fn read_code_as(
+        &mut self,
+        pieces: &mut Pieces,
+        input: &[u8],
+        symbols: usize,
+        table: &mut Vec<u32>,
+        root: u32,
+        entry: impl Fn(u16) -> u32,
+    ) -> Result<u32, BrotliError> {
+        let lengths = &mut self.lengths[..symbols];
         let skip = pieces.take(input, 2)?;
         let single = if skip == 1 {
             simple_code(pieces, input, lengths)?
@@ -386,15 +532,22 @@ impl Lengths {
         };
         if let Some(symbol) = single {
             // The only symbol takes no bits.
-            table.extend([u32::from(symbol) << 16; 1 << ROOT]);
-            return Ok(());
+            table.extend(std::iter::repeat_n(entry(symbol), 1 << root));
+            return Ok(0);
         }
         let (counts, _) = prefix::shape(lengths);
-        prefix::append_table(table, lengths, &counts, ROOT, |symbol| {
-            u32::from(symbol) << 16
+        let size = prefix::build_table(&mut *self.table, lengths, &counts, root, entry);
+        table.extend_from_slice(&self.table[..size]);
+        let stride = (7..=root.min(8)).find(|&length| {
+            u32::from(counts[length as usize]) * code_space(length) >= code_space(0) / 16 * 15
         });
-        Ok(())
+        Ok(stride.unwrap_or(0))
     }
+}
+
+/// The table entry of a symbol.
+fn symbol_entry(symbol: u16) -> u32 {
+    u32::from(symbol) << 16
 }
 
 /// One to four symbols. Returns the symbol if there is but one.
@@ -405,12 +558,12 @@ fn simple_code(
 ) -> Result<Option<u16>, BrotliError> {
     let count = pieces.take(input, 2)? as usize + 1;
     let bits = usize::BITS - (lengths.len() - 1).leading_zeros();
-    let mut symbols = [0usize; 4];
-    for symbol in &mut symbols[..count] {
-        *symbol = pieces.take(input, bits)? as usize;
-        if *symbol >= lengths.len() {
-            return Err(BrotliError::SimplePrefixAlphabet);
-        }
+    let mut symbols = [0u16; 4];
+    for place in &mut symbols[..count] {
+        let symbol = u16::try_from(pieces.take(input, bits)?).ok();
+        *place = symbol
+            .filter(|&symbol| usize::from(symbol) < lengths.len())
+            .ok_or(BrotliError::SimplePrefixAlphabet)?;
     }
     let symbols = &symbols[..count];
     for (at, symbol) in symbols.iter().enumerate() {
@@ -419,7 +572,7 @@ fn simple_code(
         }
     }
     let code_lengths: &[u8] = match count {
-        1 => return Ok(Some(u16::try_from(symbols[0]).expect("at most 11 bits"))),
+        1 => return Ok(Some(symbols[0])),
         2 => &[1, 1],
         3 => &[1, 2, 2],
         _ if pieces.take(input, 1)? == 0 => &[2, 2, 2, 2],
@@ -427,7 +580,7 @@ fn simple_code(
     };
     lengths.fill(0);
     for (&symbol, &length) in symbols.iter().zip(code_lengths) {
-        lengths[symbol] = length;
+        lengths[usize::from(symbol)] = length;
     }
     Ok(None)
 }
@@ -444,28 +597,25 @@ fn complex_code(
     let mut at = 0;
     // In units of the longest codeword. Wraps below zero if the code is oversubscribed; then it
     // does not come back to zero.
-    let mut space = 1u32 << MAX_LENGTH;
+    let mut space = code_space(0);
     let mut last_length = 8;
     let mut repeated = 0u8;
-    let mut repeat = 0usize;
+    let mut repeat = 0;
+    pieces.enter_lengths();
     while at < lengths.len() && space > 0 {
-        let symbol = byte_of(pieces.symbol(input, &table, LENGTH_ROOT)?);
+        let (symbol, more) = pieces.length_symbol(input, &table, LENGTH_ROOT, repeat_bits)?;
         if symbol < 16 {
+            let symbol = low_byte(symbol);
             repeat = 0;
             lengths[at] = symbol;
             at += 1;
             if symbol != 0 {
                 last_length = symbol;
-                space = space.wrapping_sub(1 << MAX_LENGTH >> symbol);
+                space = space.wrapping_sub(code_space(symbol.into()));
             }
             continue;
         }
-        let (length, extra) = if symbol == 16 {
-            (last_length, 2)
-        } else {
-            (0, 3)
-        };
-        let more = pieces.take(input, extra)? as usize + 3;
+        let length = if symbol == 16 { last_length } else { 0 };
         if repeated != length {
             repeat = 0;
             repeated = length;
@@ -473,18 +623,16 @@ fn complex_code(
         // A repetition right after another one of the same length makes that one longer.
         let before = repeat;
         if repeat > 0 {
-            repeat = (repeat - 2) << extra;
+            repeat = (repeat - 2) << repeat_bits(symbol);
         }
-        repeat += more;
+        repeat += more + 3;
         let count = repeat - before;
-        if count > lengths.len() - at {
-            return Err(BrotliError::PrefixSpace);
-        }
-        lengths[at..at + count].fill(length);
-        at += count;
+        let end = at + count as usize;
+        let run = lengths.get_mut(at..end).ok_or(BrotliError::PrefixSpace)?;
+        run.fill(length);
+        at = end;
         if length != 0 {
-            let taken = u32::try_from(count).expect("at most the number of symbols");
-            space = space.wrapping_sub(taken << (MAX_LENGTH as u32 - u32::from(length)));
+            space = space.wrapping_sub(count * code_space(length.into()));
         }
     }
     if space == 0 {
@@ -496,16 +644,26 @@ fn complex_code(
 
 const LENGTH_ROOT: u32 = 5;
 
+/// How many extra bits a code length symbol has, which tell how often it repeats a length.
+const fn repeat_bits(symbol: u32) -> u32 {
+    match symbol {
+        0..16 => 0,
+        16 => 2,
+        _ => 3,
+    }
+}
+
 /// The code that code lengths are sent with.
-fn length_code(pieces: &mut Pieces, input: &[u8], skip: usize) -> Result<Vec<u32>, BrotliError> {
+fn length_code(
+    pieces: &mut Pieces,
+    input: &[u8],
+    skip: usize,
+) -> Result<[u32; 1 << LENGTH_ROOT], BrotliError> {
     let mut lengths = [0u8; 18];
     let mut space = 32u32;
     let mut codes = 0;
     for &symbol in &LENGTH_CODE_ORDER[skip..] {
-        let before = pieces.reader;
-        let (length, bits) = LENGTH_LENGTHS[pieces.take_unchecked(input, 4) as usize];
-        pieces.reader = before;
-        pieces.take(input, bits)?;
+        let length = pieces.short_code(input, &LENGTH_LENGTHS)?;
         lengths[symbol] = length;
         if length != 0 {
             space = space.wrapping_sub(32 >> length);
@@ -515,27 +673,19 @@ fn length_code(pieces: &mut Pieces, input: &[u8], skip: usize) -> Result<Vec<u32
             }
         }
     }
-    let mut table = Vec::new();
-    if codes == 1 {
-        let symbol = lengths
-            .iter()
-            .position(|&length| length != 0)
-            .expect("there is one");
-        table.resize(1 << LENGTH_ROOT, (symbol as u32) << 16);
+    let mut table = [0; 1 << LENGTH_ROOT];
+    if codes == 1
+        && let Some((symbol, _)) = (0u32..).zip(&lengths).find(|&(_, &length)| length != 0)
+    {
+        table.fill(symbol << 16);
         return Ok(table);
     }
     if space != 0 {
         return Err(BrotliError::CodeLengthSpace);
     }
     let (counts, _) = prefix::shape(&lengths);
-    prefix::append_table(&mut table, &lengths, &counts, LENGTH_ROOT, |symbol| {
+    prefix::build_table(&mut table, &lengths, &counts, LENGTH_ROOT, |symbol| {
         u32::from(symbol) << 16
     });
     Ok(table)
-}
-
-/// The lowest byte.
-#[expect(clippy::cast_possible_truncation, reason = "the lowest byte is wanted")]
-const fn byte_of(value: u32) -> u8 {
-    value as u8
 }

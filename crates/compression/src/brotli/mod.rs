@@ -2,12 +2,15 @@
 //!
 //! op-node uses the Go package andybalholm/brotli. Which bytes of a broken stream a reader gets
 //! to see depends on when that decoder passes its output on; this module reproduces that.
+// spec: opstack-2026-09 2 *8 *9
 
 mod command;
 mod context;
 mod decoder;
 mod dictionary;
+mod distance;
 mod header;
+mod literals;
 mod pieces;
 mod ring;
 
@@ -36,15 +39,15 @@ impl BrotliSource {
 
     /// Hands out at most `room` bytes of the pending output.
     fn write(&mut self, room: usize, out: &mut Sink<'_>) -> usize {
-        let pending = self.decoder.ring.pending();
+        let pending = self.decoder.pending();
         let count = pending.len().min(room);
         out.push(&pending[..count]);
-        self.decoder.ring.hand_out(count);
+        self.decoder.hand_out(count);
         count
     }
 
     fn has_pending(&self) -> bool {
-        !self.decoder.ring.pending().is_empty()
+        !self.decoder.pending().is_empty()
     }
 }
 
@@ -79,9 +82,16 @@ impl Source for BrotliSource {
                     }
                     count += self.write(room - count, out);
                     if self.has_pending() && self.decoder.window_is_complete() {
+                        self.decoder.wait_for_room();
                         return (count, None);
                     }
                     self.decoder.window_written();
+                }
+                Event::StartUsed => {
+                    if self.decoder.is_overfull() {
+                        return (count, failed(BrotliError::BlockLength1));
+                    }
+                    count += self.write(room - count, out);
                 }
                 Event::PieceUsed => {
                     if self.decoder.is_overfull() {
@@ -104,5 +114,9 @@ impl Source for BrotliSource {
                 Event::Failed(error) => return (count, failed(error)),
             }
         }
+    }
+
+    fn memory(&self) -> usize {
+        self.decoder.memory()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bits::index;
 use crate::error::DeflateError;
-use crate::prefix::{self, SUBTABLE, Shape, code_bits, value};
+use crate::prefix::{self, SUBTABLE, Shape, code_bits, code_space, room, value};
 
 /// Literal/length symbols a block may define a code for.
 pub(super) const MAX_LITERALS: usize = 286;
@@ -15,7 +15,7 @@ pub(super) const DISTANCE_ROOT: u32 = 8;
 
 /// The entry is for a literal byte.
 pub(super) const LITERAL: u32 = 1 << 31;
-/// The entry is for none of literal, length, distance; or it points to a subtable.
+/// The entry is for none of literal, length, and distance.
 pub(super) const EXCEPTION: u32 = 1 << 15;
 /// The entry is for the end of the block; set with [`EXCEPTION`].
 pub(super) const END_OF_BLOCK: u32 = 1 << 13;
@@ -28,64 +28,75 @@ pub(super) const LENGTH_CODE_ORDER: [usize; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
+/// The decoding tables of a block.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) literals: [u32; room::DEFLATE_LITERALS],
+    pub(super) distances: [u32; room::DEFLATE_DISTANCES],
+}
+
 /// The two codes of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Codes {
-    literals: Vec<u32>,
-    distances: Vec<u32>,
+    pub(super) tables: Box<Tables>,
     /// Bits that must be left in the stream to decode a literal/length symbol.
     pub(super) shortest_literal: u32,
     /// Bits that must be left in the stream to decode a distance symbol.
     pub(super) shortest_distance: u32,
+    /// The length of nearly all codewords of literals, or zero if there is no such length.
+    pub(super) stride: u32,
     is_fixed: bool,
-    stride: u32,
 }
 
 impl Codes {
-    pub(super) fn set_fixed(&mut self) {
+    pub(super) fn new() -> Self {
+        let tables = Tables {
+            literals: [UNUSED; room::DEFLATE_LITERALS],
+            distances: [UNUSED; room::DEFLATE_DISTANCES],
+        };
+        Self {
+            tables: Box::new(tables),
+            shortest_literal: 0,
+            shortest_distance: 0,
+            stride: 0,
+            is_fixed: false,
+        }
+    }
+
+    /// Takes the codes that a block of type 1 has.
+    pub(super) fn set_fixed(&mut self) -> Result<(), DeflateError> {
         if self.is_fixed {
-            return;
+            return Ok(());
         }
         let mut lengths = [8; 288];
         lengths[144..256].fill(9);
         lengths[256..280].fill(7);
-        self.set(&lengths, &[5; 32])
-            .expect("the fixed codes are complete");
+        self.set(&lengths, &[5; 32])?;
         self.is_fixed = true;
+        Ok(())
     }
 
     /// Builds the tables for these code lengths.
     pub(super) fn set(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), DeflateError> {
         self.is_fixed = false;
         self.stride = stride(&literals[..256]);
-        let shortest = fill(&mut self.literals, literals, LITERAL_ROOT, literal_entry)?;
+        let Tables {
+            literals: table,
+            distances: distance_table,
+        } = &mut *self.tables;
+        let shortest = fill(table, literals, LITERAL_ROOT, literal_entry)?;
         // Go: every block ends with this symbol, so that many bits can be asked for at once.
         self.shortest_literal = shortest.max(u32::from(literals[256]));
-        self.shortest_distance = fill(
-            &mut self.distances,
-            distances,
-            DISTANCE_ROOT,
-            distance_entry,
-        )?;
+        self.shortest_distance = fill(distance_table, distances, DISTANCE_ROOT, distance_entry)?;
         Ok(())
     }
 
     pub(super) fn look_up_literal(&self, bits: u64) -> u32 {
-        look_up(&self.literals, LITERAL_ROOT, bits)
+        look_up(&self.tables.literals, LITERAL_ROOT, bits)
     }
 
     pub(super) fn look_up_distance(&self, bits: u64) -> u32 {
-        look_up(&self.distances, DISTANCE_ROOT, bits)
-    }
-
-    /// The length of nearly all literals, or zero if there is no such length.
-    pub(super) const fn stride(&self) -> u32 {
-        self.stride
-    }
-
-    /// The tables themselves.
-    pub(super) fn tables(&self) -> (&[u32], &[u32]) {
-        (&self.literals, &self.distances)
+        look_up(&self.tables.distances, DISTANCE_ROOT, bits)
     }
 }
 
@@ -97,13 +108,13 @@ fn stride(literals: &[u8]) -> u32 {
         counts[usize::from(length)] += 1;
     }
     (7..=9)
-        .find(|&length| counts[length as usize] << (15 - length) >= 15 << 11)
+        .find(|&length| counts[length as usize] * code_space(length) >= code_space(0) / 16 * 15)
         .unwrap_or(0)
 }
 
 /// The code that the code lengths of a dynamic block are sent with.
 pub(super) struct LengthCode {
-    table: Vec<u32>,
+    table: [u32; 1 << Self::ROOT],
     pub(super) shortest: u32,
 }
 
@@ -111,7 +122,7 @@ impl LengthCode {
     const ROOT: u32 = 7;
 
     pub(super) fn new(lengths: &[u8; 19]) -> Result<Self, DeflateError> {
-        let mut table = Vec::new();
+        let mut table = [UNUSED; 1 << Self::ROOT];
         let shortest = fill(&mut table, lengths, Self::ROOT, |symbol| {
             u32::from(symbol) << 16
         })?;
@@ -129,7 +140,7 @@ fn look_up(table: &[u32], root_bits: u32, bits: u64) -> u32 {
     if entry & SUBTABLE == 0 {
         return entry;
     }
-    let at = value(entry) as usize + index(bits >> root_bits, code_bits(entry));
+    let at = value(entry) + index(bits >> root_bits, code_bits(entry));
     table[at] + (root_bits | root_bits << 8)
 }
 
@@ -138,22 +149,23 @@ fn look_up(table: &[u32], root_bits: u32, bits: u64) -> u32 {
 /// Go: an incomplete code is refused, unless it is a single codeword of one bit; having no
 /// codewords is fine as long as none is looked up.
 fn fill(
-    table: &mut Vec<u32>,
+    table: &mut [u32],
     lengths: &[u8],
     root_bits: u32,
     entry: impl Fn(u16) -> u32,
 ) -> Result<u32, DeflateError> {
-    table.clear();
     let (counts, shape) = prefix::shape(lengths);
     match shape {
-        Shape::Complete => prefix::append_table(table, lengths, &counts, root_bits, entry),
-        Shape::Empty => table.resize(1 << root_bits, UNUSED),
+        Shape::Complete => {
+            prefix::build_table(table, lengths, &counts, root_bits, entry);
+        }
+        Shape::Empty => table.fill(UNUSED),
         Shape::OneBit => {
-            table.resize(1 << root_bits, UNUSED);
-            let symbol = (0..).zip(lengths).find(|&(_, &length)| length != 0);
-            let (symbol, _) = symbol.expect("one symbol has a codeword");
-            for place in table.iter_mut().step_by(2) {
-                *place = entry(symbol) + (1 | 1 << 8);
+            table.fill(UNUSED);
+            if let Some((symbol, _)) = (0..).zip(lengths).find(|&(_, &length)| length != 0) {
+                for place in table.iter_mut().step_by(2) {
+                    *place = entry(symbol) + (1 | 1 << 8);
+                }
             }
         }
         Shape::Invalid => return Err(DeflateError::Code),
@@ -163,70 +175,21 @@ fn fill(
 }
 
 /// Base value and number of extra bits of each match length symbol, from symbol 257.
+#[rustfmt::skip]
 const LENGTHS: [(u16, u8); 29] = [
-    (3, 0),
-    (4, 0),
-    (5, 0),
-    (6, 0),
-    (7, 0),
-    (8, 0),
-    (9, 0),
-    (10, 0),
-    (11, 1),
-    (13, 1),
-    (15, 1),
-    (17, 1),
-    (19, 2),
-    (23, 2),
-    (27, 2),
-    (31, 2),
-    (35, 3),
-    (43, 3),
-    (51, 3),
-    (59, 3),
-    (67, 4),
-    (83, 4),
-    (99, 4),
-    (115, 4),
-    (131, 5),
-    (163, 5),
-    (195, 5),
-    (227, 5),
-    (258, 0),
+    (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0),
+    (11, 1), (13, 1), (15, 1), (17, 1), (19, 2), (23, 2), (27, 2), (31, 2),
+    (35, 3), (43, 3), (51, 3), (59, 3), (67, 4), (83, 4), (99, 4), (115, 4),
+    (131, 5), (163, 5), (195, 5), (227, 5), (258, 0),
 ];
 
 /// Base value and number of extra bits of each distance symbol.
+#[rustfmt::skip]
 const DISTANCES: [(u16, u8); 30] = [
-    (1, 0),
-    (2, 0),
-    (3, 0),
-    (4, 0),
-    (5, 1),
-    (7, 1),
-    (9, 2),
-    (13, 2),
-    (17, 3),
-    (25, 3),
-    (33, 4),
-    (49, 4),
-    (65, 5),
-    (97, 5),
-    (129, 6),
-    (193, 6),
-    (257, 7),
-    (385, 7),
-    (513, 8),
-    (769, 8),
-    (1025, 9),
-    (1537, 9),
-    (2049, 10),
-    (3073, 10),
-    (4097, 11),
-    (6145, 11),
-    (8193, 12),
-    (12289, 12),
-    (16385, 13),
-    (24577, 13),
+    (1, 0), (2, 0), (3, 0), (4, 0), (5, 1), (7, 1), (9, 2), (13, 2),
+    (17, 3), (25, 3), (33, 4), (49, 4), (65, 5), (97, 5), (129, 6), (193, 6),
+    (257, 7), (385, 7), (513, 8), (769, 8), (1025, 9), (1537, 9), (2049, 10), (3073, 10),
+    (4097, 11), (6145, 11), (8193, 12), (12289, 12), (16385, 13), (24577, 13),
 ];
 
 fn literal_entry(symbol: u16) -> u32 {
@@ -248,11 +211,4 @@ fn ranged_entry(ranges: &[(u16, u8)], symbol: u16) -> u32 {
         .map_or(UNUSED, |&(base, extra)| {
             u32::from(base) << 16 | u32::from(extra)
         })
-}
-
-/// The lowest byte.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the lowest byte is wanted")]
-pub(super) const fn byte_of(value: u32) -> u8 {
-    value as u8
 }

@@ -1,50 +1,26 @@
 //! The inner loop of deflate, for when the end of the input is far away.
+//!
+//! Each codeword has to be looked up before it is known where the next one begins, and that wait
+//! is what decoding consists of when the data can not be compressed: signatures, hashes, amounts.
+//! But then nearly all literals have codewords of eight bits, and it can be guessed where the next
+//! few begin. They are looked up in a row, all at once, and dropped again if a guess was wrong.
 
-use super::codes::{Codes, DISTANCE_ROOT, END_OF_BLOCK, EXCEPTION, LITERAL, LITERAL_ROOT, byte_of};
+use super::codes::{Codes, DISTANCE_ROOT, END_OF_BLOCK, EXCEPTION, LITERAL, LITERAL_ROOT, Tables};
 use super::window::Window;
-use crate::bits::{BitReader, index, low_bits, word_at};
+use crate::bits::{BitReader, Register, index, low_byte};
 use crate::error::DeflateError;
-use crate::prefix::{SUBTABLE, code_bits, value};
+use crate::prefix::{SUBTABLE, TOTAL_BITS, code_bits, total_bits, value};
 
-/// One round of the loop reads at most three words ahead, the last of them after it has dropped
-/// at most 97 bits.
+/// One round of the loop refills the register at most twice, each time by at most seven bytes and
+/// with a look at eight.
 const MARGIN: usize = 3 * 8;
 
-/// The register of a [`BitReader`], kept in local variables.
-struct Register<'a> {
-    input: &'a [u8],
-    bits: u64,
-    /// Only the lowest six bits are the count; the rest is what subtracting whole table entries
-    /// leaves there.
-    count: u32,
-    next: usize,
-}
-
-impl Register<'_> {
-    #[inline(always)]
-    fn refill(&mut self) {
-        // There always is a word, but the compiler would rather know than be told.
-        if let Some(word) = word_at(self.input, self.next) {
-            self.bits |= word << (self.count & 63);
-            self.next += ((!self.count >> 3) & 7) as usize;
-            self.count |= 56;
-        }
-    }
-
-    /// Drops as many bits as the lowest byte of an entry says.
-    #[inline(always)]
-    fn drop(&mut self, entry: u32) {
-        self.bits >>= entry & 63;
-        self.count = self.count.wrapping_sub(entry);
-    }
-
-    /// Drops the bits of an entry with a range of values, and returns the value meant.
-    #[inline(always)]
-    fn ranged(&mut self, entry: u32) -> usize {
-        let extra = low_bits(self.bits, entry & 63) >> code_bits(entry);
-        self.drop(entry);
-        (value(entry) + extra) as usize
-    }
+/// Drops the bits of an entry with a range of values, and returns the value meant.
+#[inline(always)]
+fn ranged(register: &mut Register<'_>, entry: u32) -> usize {
+    let extra = index(register.bits, total_bits(entry)) >> code_bits(entry);
+    register.drop(entry);
+    value(entry) + extra
 }
 
 /// Decodes until the window is full, or the end of the input is near. Returns `true` if the block
@@ -55,58 +31,55 @@ pub(super) fn decode(
     codes: &Codes,
     window: &mut Window,
 ) -> Result<bool, DeflateError> {
-    let (literals, distances) = codes.tables();
-    let literal_root: &[u32; 1 << LITERAL_ROOT] = literals.first_chunk().expect("a whole table");
-    let distance_root: &[u32; 1 << DISTANCE_ROOT] = distances.first_chunk().expect("a whole table");
+    let Tables {
+        literals,
+        distances,
+    } = &*codes.tables;
     let Some(last) = input.len().checked_sub(MARGIN) else {
         return Ok(false);
     };
 
-    let mut register = Register {
-        input,
-        bits: reader.bits,
-        count: reader.count,
-        next: reader.next,
-    };
+    let mut register = Register::new(*reader, input);
     let mut output = window.writer();
     let mut is_end = false;
     if register.next <= last {
         register.refill();
-        let mut entry = literal_root[index(register.bits, LITERAL_ROOT)];
-        let stride = codes.stride();
+        let mut entry = literals[register.index(LITERAL_ROOT)];
+        let stride = codes.stride;
         let usual = LITERAL | stride;
         // At the top of each round there are at least 56 bits in the register.
         while output.has_room() && register.next <= last {
             if stride != 0 {
+                // The last look-up of the row needs bits up to 5 * 9 + 11 = 56.
                 let mut bits = register.bits;
                 let mut row = [entry; 6];
                 let mut unusual = entry ^ usual;
                 for place in &mut row[1..] {
                     bits >>= stride;
-                    *place = literal_root[index(bits, LITERAL_ROOT)];
+                    *place = literals[index(bits, LITERAL_ROOT)];
                     unusual |= *place ^ usual;
                 }
-                if unusual & (LITERAL | 63) == 0 {
-                    output.push_row(row.map(|entry| byte_of(entry >> 16)));
+                if unusual & (LITERAL | TOTAL_BITS) == 0 {
+                    output.push_row(row.map(|entry| low_byte(entry >> 16)));
                     register.drop(6 * stride);
                     register.refill();
-                    entry = literal_root[index(register.bits, LITERAL_ROOT)];
+                    entry = literals[register.index(LITERAL_ROOT)];
                     continue;
                 }
             }
             if entry & LITERAL != 0 {
                 register.drop(entry);
-                output.push(byte_of(entry >> 16));
-                entry = literal_root[index(register.bits, LITERAL_ROOT)];
+                output.push(low_byte(entry >> 16));
+                entry = literals[register.index(LITERAL_ROOT)];
                 if entry & LITERAL != 0 {
                     register.drop(entry);
-                    output.push(byte_of(entry >> 16));
-                    entry = literal_root[index(register.bits, LITERAL_ROOT)];
+                    output.push(low_byte(entry >> 16));
+                    entry = literals[register.index(LITERAL_ROOT)];
                     if entry & LITERAL != 0 {
                         register.drop(entry);
-                        output.push(byte_of(entry >> 16));
+                        output.push(low_byte(entry >> 16));
                         register.refill();
-                        entry = literal_root[index(register.bits, LITERAL_ROOT)];
+                        entry = literals[register.index(LITERAL_ROOT)];
                         continue;
                     }
                 }
@@ -115,14 +88,14 @@ pub(super) fn decode(
             if entry & (EXCEPTION | SUBTABLE) != 0 {
                 if entry & SUBTABLE != 0 {
                     register.drop(LITERAL_ROOT);
-                    let at = value(entry) as usize + index(register.bits, code_bits(entry));
+                    let at = value(entry) + register.index(code_bits(entry));
                     entry = literals[at];
                 }
                 if entry & LITERAL != 0 {
                     register.drop(entry);
-                    output.push(byte_of(entry >> 16));
+                    output.push(low_byte(entry >> 16));
                     register.refill();
-                    entry = literal_root[index(register.bits, LITERAL_ROOT)];
+                    entry = literals[register.index(LITERAL_ROOT)];
                     continue;
                 }
                 if entry & EXCEPTION != 0 {
@@ -135,13 +108,13 @@ pub(super) fn decode(
                     break;
                 }
             }
-            let length = register.ranged(entry);
+            let length = ranged(&mut register, entry);
             register.refill();
-            entry = distance_root[index(register.bits, DISTANCE_ROOT)];
+            entry = distances[register.index(DISTANCE_ROOT)];
             if entry & (EXCEPTION | SUBTABLE) != 0 {
                 if entry & SUBTABLE != 0 {
                     register.drop(DISTANCE_ROOT);
-                    let at = value(entry) as usize + index(register.bits, code_bits(entry));
+                    let at = value(entry) + register.index(code_bits(entry));
                     entry = distances[at];
                 }
                 if entry & EXCEPTION != 0 {
@@ -149,9 +122,9 @@ pub(super) fn decode(
                     return Err(DeflateError::UnusedCode);
                 }
             }
-            let distance = register.ranged(entry);
+            let distance = ranged(&mut register, entry);
             // 28 bits are left at least; the entry is looked up before the copy to overlap them.
-            entry = literal_root[index(register.bits, LITERAL_ROOT)];
+            entry = literals[register.index(LITERAL_ROOT)];
             register.refill();
             if output.is_too_far(distance) {
                 output.finish();
@@ -161,8 +134,6 @@ pub(super) fn decode(
         }
     }
     output.finish();
-    reader.bits = register.bits;
-    reader.count = register.count & 63;
-    reader.next = register.next;
+    *reader = register.reader();
     Ok(is_end)
 }

@@ -8,10 +8,10 @@ mod codes;
 mod fast;
 mod window;
 
-use crate::bits::BitReader;
+use crate::bits::{BitReader, low_byte};
 use crate::error::DeflateError;
 use crate::prefix::{code_bits, total_bits, value};
-use codes::{Codes, END_OF_BLOCK, EXCEPTION, LITERAL, byte_of};
+use codes::{Codes, END_OF_BLOCK, EXCEPTION, LITERAL, Tables};
 use std::ops::Range;
 use window::Window;
 
@@ -64,7 +64,7 @@ impl Inflate {
             reader: BitReader::at(start),
             state: State::BlockHeader,
             final_block: false,
-            codes: Codes::default(),
+            codes: Codes::new(),
             window: Window::new(),
         }
     }
@@ -72,6 +72,11 @@ impl Inflate {
     /// The bytes of the last part.
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.window.bytes(range)
+    }
+
+    /// How many bytes of memory it holds.
+    pub(crate) const fn memory(&self) -> usize {
+        size_of::<Tables>() + Window::SIZE
     }
 
     /// First byte after the final block.
@@ -82,6 +87,7 @@ impl Inflate {
     /// Decodes the next part. May be empty, in particular at the end; after the end there are
     /// only empty parts.
     pub(crate) fn next_part(&mut self, input: &[u8]) -> Part {
+        self.window.make_room();
         loop {
             // A full window comes first, also when decoding has got further than that: the end
             // of the block or of the stream is then only seen when the next part is asked for.
@@ -168,7 +174,7 @@ impl Inflate {
                 self.state = State::Stored(length as usize);
             }
             1 => {
-                self.codes.set_fixed();
+                self.codes.set_fixed()?;
                 self.state = State::Codes;
             }
             2 => {
@@ -211,7 +217,7 @@ impl Inflate {
             .iter()
             .take((sizes >> 10) as usize + 4)
         {
-            lengths[symbol] = byte_of(self.take(input, 3)?);
+            lengths[symbol] = low_byte(self.take(input, 3)?);
         }
         let length_code = codes::LengthCode::new(&lengths)?;
 
@@ -229,7 +235,7 @@ impl Inflate {
                 return Err(DeflateError::UnusedCode);
             }
             self.reader.drop(code_bits(entry));
-            let symbol = byte_of(value(entry));
+            let symbol = low_byte(entry >> 16);
             let (length, extra, base) = match symbol {
                 0..16 => {
                     all[at] = symbol;
@@ -262,7 +268,9 @@ impl Inflate {
             let entry = self.codes.look_up_literal(self.reader.bits);
             self.drop_code(entry, self.codes.shortest_literal)?;
             if entry & LITERAL != 0 {
-                self.window.push(byte_of(value(entry)));
+                let mut output = self.window.writer();
+                output.push(low_byte(entry >> 16));
+                output.finish();
                 continue;
             }
             if entry & EXCEPTION != 0 {
@@ -272,20 +280,28 @@ impl Inflate {
                 }
                 return Err(DeflateError::UnusedCode);
             }
-            let length = value(entry) + self.take(input, total_bits(entry) - code_bits(entry))?;
+            let length = self.ranged(input, entry)?;
             self.reader.refill(input);
             let entry = self.codes.look_up_distance(self.reader.bits);
             self.drop_code(entry, self.codes.shortest_distance)?;
             if entry & EXCEPTION != 0 {
                 return Err(DeflateError::UnusedCode);
             }
-            let distance = value(entry) + self.take(input, total_bits(entry) - code_bits(entry))?;
-            if self.window.is_too_far(distance as usize) {
+            let distance = self.ranged(input, entry)?;
+            let mut output = self.window.writer();
+            if output.is_too_far(distance) {
                 return Err(DeflateError::Distance);
             }
-            self.window.repeat(distance as usize, length as usize);
+            output.repeat(distance, length);
+            output.finish();
         }
         Ok(())
+    }
+
+    /// The value meant by an entry, whose codeword has been dropped, and its extra bits.
+    fn ranged(&mut self, input: &[u8], entry: u32) -> Result<usize, DeflateError> {
+        let extra = self.take(input, total_bits(entry) - code_bits(entry))?;
+        Ok(value(entry) + extra as usize)
     }
 
     fn drop_code(&mut self, entry: u32, shortest: u32) -> Result<(), DeflateError> {

@@ -1,44 +1,40 @@
-//! The 32 KiB of history that deflate may refer back to.
+//! The output of deflate, with the 32 KiB of history that may be referred back to.
 
 /// How far back a distance may reach; also how much output Go's decoder gathers before it hands
 /// it out.
 pub(super) const HISTORY: usize = 32768;
-/// Two windows: the one being filled and the one before it.
-const LAP: usize = 2 * HISTORY;
+/// The buffer holds one window of history and room for two more, so that the history has to be
+/// moved only after every second one.
+const END: usize = 3 * HISTORY;
 /// Longest match.
 const LONGEST: usize = 258;
+/// Literals that may be written without looking whether the window is full.
+const UNCHECKED: usize = 6;
 /// Copies may write up to this much past their end.
 const SPILL: usize = 32;
-/// A match, and up to two literals before it, may be written past the end of the lap.
-const SIZE: usize = LAP + LONGEST + 2 + SPILL;
 
-/// Output of the decoder. Two windows long and filled in laps, so that nothing has to be moved
-/// when a window is full: the other half still holds the history.
+/// The window.
 #[derive(Debug)]
 pub(super) struct Window {
-    bytes: Box<[u8; SIZE]>,
-    /// Where the next byte goes. May run past `goal` by the rest of one match.
+    bytes: Box<[u8; Self::SIZE]>,
+    /// Where the next byte goes. All bytes before it are output. May run past `goal` by what the
+    /// inner loop writes without looking.
     at: usize,
     /// Where the output starts that has not been handed out.
     handed: usize,
-    /// End of the window being filled: [`HISTORY`] or [`LAP`].
+    /// End of the window being filled, a multiple of [`HISTORY`].
     goal: usize,
-    /// The bytes from `at` to the end of the lap are history too.
-    lapped: bool,
 }
 
 impl Window {
+    pub(super) const SIZE: usize = END + UNCHECKED + LONGEST + SPILL;
+
     pub(super) fn new() -> Self {
-        let bytes = vec![0; SIZE]
-            .into_boxed_slice()
-            .try_into()
-            .expect("the size is the same");
         Self {
-            bytes,
+            bytes: Box::new([0; Self::SIZE]),
             at: 0,
             handed: 0,
             goal: HISTORY,
-            lapped: false,
         }
     }
 
@@ -53,41 +49,30 @@ impl Window {
         self.goal.saturating_sub(self.at)
     }
 
-    /// The distance reaches further back than there is output.
-    #[inline(always)]
-    pub(super) const fn is_too_far(&self, distance: usize) -> bool {
-        distance > self.at && !self.lapped
-    }
-
-    /// Hands out what has been gathered, at most to the end of the window. The bytes stay valid
-    /// until more output is written.
+    /// Hands out what has been gathered, at most to the end of the window. The bytes stay where
+    /// they are until [`Window::make_room`] is called.
     pub(super) fn hand_out(&mut self) -> std::ops::Range<usize> {
-        let end = self.at.min(self.goal);
-        let part = self.handed..end;
-        self.handed = end;
-        if end == self.goal {
-            if end == LAP {
-                // The start of the next window that has been written already.
-                self.bytes.copy_within(LAP..self.at, 0);
-                self.at -= LAP;
-                self.handed = 0;
-                self.goal = HISTORY;
-                self.lapped = true;
-            } else {
-                self.goal = LAP;
-            }
+        let part = self.handed..self.at.min(self.goal);
+        self.handed = part.end;
+        if self.is_full() {
+            self.goal += HISTORY;
         }
         part
     }
 
-    pub(super) fn bytes(&self, part: std::ops::Range<usize>) -> &[u8] {
-        &self.bytes[part]
+    /// Drops old history when the end of the buffer has been reached.
+    pub(super) fn make_room(&mut self) {
+        if self.goal > END {
+            let old = END - HISTORY;
+            self.bytes.copy_within(old..self.at, 0);
+            self.at -= old;
+            self.handed -= old;
+            self.goal -= old;
+        }
     }
 
-    #[inline(always)]
-    pub(super) fn push(&mut self, byte: u8) {
-        self.bytes[self.at] = byte;
-        self.at += 1;
+    pub(super) fn bytes(&self, part: std::ops::Range<usize>) -> &[u8] {
+        &self.bytes[part]
     }
 
     pub(super) fn push_slice(&mut self, bytes: &[u8]) {
@@ -102,25 +87,16 @@ impl Window {
             bytes: &mut self.bytes,
             at: self.at,
             goal: self.goal,
-            lapped: self.lapped,
             position: &mut self.at,
         }
-    }
-
-    /// Repeats `length` bytes (at most 258) from `distance` (at most 32768) back.
-    pub(super) fn repeat(&mut self, distance: usize, length: usize) {
-        let mut writer = self.writer();
-        writer.repeat(distance, length);
-        writer.finish();
     }
 }
 
 /// Writes to a window. What it has written counts only when [`Writer::finish`] is called.
 pub(super) struct Writer<'a> {
-    bytes: &'a mut [u8; SIZE],
+    bytes: &'a mut [u8; Window::SIZE],
     at: usize,
     goal: usize,
-    lapped: bool,
     position: &'a mut usize,
 }
 
@@ -138,7 +114,7 @@ impl Writer<'_> {
     /// The distance reaches further back than there is output.
     #[inline(always)]
     pub(super) const fn is_too_far(&self, distance: usize) -> bool {
-        distance > self.at && !self.lapped
+        distance > self.at
     }
 
     #[inline(always)]
@@ -148,63 +124,128 @@ impl Writer<'_> {
     }
 
     #[inline(always)]
-    pub(super) fn push_row<const N: usize>(&mut self, row: [u8; N]) {
-        self.bytes[self.at..self.at + N].copy_from_slice(&row);
-        self.at += N;
+    pub(super) fn push_row(&mut self, row: [u8; UNCHECKED]) {
+        self.bytes[self.at..self.at + UNCHECKED].copy_from_slice(&row);
+        self.at += UNCHECKED;
     }
 
+    /// Repeats `length` bytes (at most 258) from `distance` (not too far) back.
     #[inline(always)]
     pub(super) fn repeat(&mut self, distance: usize, length: usize) {
         let to = self.at;
+        let from = to - distance;
         self.at += length;
-        let from = if distance <= to {
-            to - distance
-        } else {
-            to + LAP - distance
-        };
-        if from + length + 16 > LAP && distance > to {
-            return self.repeat_around(from, to, length);
+        if distance < 32 {
+            return self.repeat_near(from, to, length);
         }
-        if distance >= 16 {
-            let mut done = 0;
-            loop {
-                let chunk: [u8; 16] = *self.bytes[from + done..].first_chunk().expect("in bounds");
-                self.bytes[to + done..to + done + 16].copy_from_slice(&chunk);
-                done += 16;
-                if done >= length {
-                    break;
+        self.copy_chunk::<32>(from, to);
+        // Most matches are short.
+        if length > 32 {
+            for done in (32..length).step_by(32) {
+                self.copy_chunk::<32>(from + done, to + done);
+            }
+        }
+    }
+
+    /// The part to repeat is shorter than 32 bytes.
+    fn repeat_near(&mut self, from: usize, to: usize, length: usize) {
+        match to - from {
+            1 => {
+                let byte = self.bytes[from];
+                self.bytes[to..to + length].fill(byte);
+            }
+            16.. => {
+                for done in (0..length).step_by(16) {
+                    self.copy_chunk::<16>(from + done, to + done);
                 }
             }
-        } else {
-            self.repeat_near(from, to, length);
-        }
-    }
-
-    /// The part to repeat is shorter than 16 bytes.
-    fn repeat_near(&mut self, from: usize, to: usize, length: usize) {
-        let distance = to - from;
-        if distance == 1 {
-            let byte = self.bytes[from];
-            self.bytes[to..to + length].fill(byte);
-            return;
-        }
-        if distance >= 8 {
-            for done in (0..length).step_by(8) {
-                let chunk: [u8; 8] = *self.bytes[from + done..].first_chunk().expect("in bounds");
-                self.bytes[to + done..to + done + 8].copy_from_slice(&chunk);
+            8.. => {
+                for done in (0..length).step_by(8) {
+                    self.copy_chunk::<8>(from + done, to + done);
+                }
             }
-            return;
-        }
-        for done in 0..length {
-            self.bytes[to + done] = self.bytes[from + done];
+            _ => {
+                for done in 0..length {
+                    self.bytes[to + done] = self.bytes[from + done];
+                }
+            }
         }
     }
 
-    /// The part to repeat runs over the end of the lap.
-    #[cold]
-    fn repeat_around(&mut self, from: usize, to: usize, length: usize) {
-        for done in 0..length {
-            self.bytes[to + done] = self.bytes[(from + done) % LAP];
+    #[inline(always)]
+    fn copy_chunk<const N: usize>(&mut self, from: usize, to: usize) {
+        let mut chunk = [0; N];
+        chunk.copy_from_slice(&self.bytes[from..from + N]);
+        self.bytes[to..to + N].copy_from_slice(&chunk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills a window with bytes that do not repeat soon.
+    fn filled(count: usize) -> Window {
+        let mut window = Window::new();
+        let mut state = 1u32;
+        let mut writer = window.writer();
+        for _ in 0..count {
+            state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            writer.push((state >> 24).try_into().expect("eight bits are left"));
         }
+        writer.finish();
+        window
+    }
+
+    #[test]
+    fn a_match_repeats_byte_by_byte() {
+        for distance in (1..70).chain([257, 258, 259, 999, 1000]) {
+            for length in (3..70).chain([128, 257, 258]) {
+                let mut window = filled(1000);
+                let mut expected = window.bytes(0..1000).to_vec();
+                for _ in 0..length {
+                    expected.push(expected[expected.len() - distance]);
+                }
+                let mut writer = window.writer();
+                writer.repeat(distance, length);
+                writer.finish();
+                assert_eq!(window.bytes(0..window.at), expected, "{distance} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn output_is_handed_out_in_windows_and_history_stays() {
+        let mut window = Window::new();
+        let mut handed = Vec::new();
+        let mut expected = Vec::new();
+        for round in 0..5000u32 {
+            let byte = u8::try_from(round % 251).expect("below 251");
+            let mut writer = window.writer();
+            writer.push(byte);
+            expected.push(byte);
+            let distance = expected.len().min(HISTORY);
+            writer.repeat(distance, 58);
+            writer.finish();
+            for _ in 0..58 {
+                expected.push(expected[expected.len() - distance]);
+            }
+            if window.is_full() {
+                let part = window.hand_out();
+                assert_eq!(part.len(), HISTORY);
+                handed.extend_from_slice(window.bytes(part));
+                window.make_room();
+            }
+        }
+        let part = window.hand_out();
+        handed.extend_from_slice(window.bytes(part));
+        assert_eq!(handed, expected);
+    }
+
+    #[test]
+    fn a_distance_may_reach_the_first_byte_but_not_past_it() {
+        let mut window = filled(5);
+        assert!(!window.writer().is_too_far(5));
+        assert!(window.writer().is_too_far(6));
     }
 }
