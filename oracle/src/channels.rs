@@ -98,7 +98,7 @@ pub fn data_items(chain: &Chain, inbox: &InboxTransaction) -> Vec<Bytes> {
         return hashes
             .iter()
             .filter_map(|hash| chain.recorded.blob(hash))
-            .filter_map(|blob| decode_blob(blob).ok())
+            .filter_map(|blob| decode_blob(&blob).ok())
             .map(Bytes::from)
             .collect();
     }

@@ -162,7 +162,6 @@ impl Chain {
             Request::Blobs { blobs, .. } => blobs
                 .iter()
                 .map(|blob| self.recorded.blob(&blob.versioned_hash))
-                .map(|blob| blob.map(|blob| Box::new(*blob)))
                 .collect::<Option<Vec<_>>>()
                 .map(Response::Blobs),
             Request::Payload(request) => {

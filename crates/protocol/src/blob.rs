@@ -10,9 +10,13 @@ use thiserror::Error;
 pub const BLOB_SIZE: usize = 4096 * 32;
 /// Largest data of one blob, in bytes.
 // spec: opstack 2.2
-pub const MAX_BLOB_DATA_SIZE: usize = ROUNDS * 127 - 4;
+pub const MAX_BLOB_DATA_SIZE: usize = ROUNDS * ROUND - HEADER;
 
 const ROUNDS: usize = 1024;
+/// Bytes of the stream in each 128 bytes of the blob.
+const ROUND: usize = 127;
+/// Bytes of version and length, before the data.
+const HEADER: usize = 4;
 const VERSION: u8 = 0;
 
 /// A blob's bytes.
@@ -50,22 +54,21 @@ pub fn decode_blob(blob: &Blob) -> Result<Vec<u8>, BlobError> {
         return Err(BlobError::Length(length));
     }
     // The stream of 127-byte rounds begins with version and length.
-    let end = length + 4;
-    let rounds = end.div_ceil(127).max(1);
-    let mut stream = vec![0; rounds * 127];
-    for (round, (input, output)) in blob
-        .chunks_exact(128)
-        .zip(stream.chunks_exact_mut(127))
-        .enumerate()
-    {
-        decode_round(round, input, output)?;
+    let rounds = (HEADER + length).div_ceil(ROUND);
+    let mut data = Vec::with_capacity(rounds * ROUND);
+    for (round, input) in blob.chunks_exact(128).take(rounds).enumerate() {
+        let output = decode_round(round, input)?;
+        data.extend_from_slice(if round == 0 {
+            &output[HEADER..]
+        } else {
+            &output
+        });
     }
-    if !is_zero(&stream[end..]) || !is_zero(&blob[rounds * 128..]) {
+    if !is_zero(&data[length..]) || !is_zero(&blob[rounds * 128..]) {
         return Err(BlobError::Padding);
     }
-    stream.truncate(end);
-    stream.drain(..4);
-    Ok(stream)
+    data.truncate(length);
+    Ok(data)
 }
 
 /// Without an early exit, so that it compiles to wide instructions.
@@ -73,7 +76,8 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().fold(0, |seen, byte| seen | byte) == 0
 }
 
-fn decode_round(round: usize, input: &[u8], output: &mut [u8]) -> Result<(), BlobError> {
+fn decode_round(round: usize, input: &[u8]) -> Result<[u8; ROUND], BlobError> {
+    let mut output = [0; ROUND];
     let mut high = [0; 4];
     for (element, bytes) in input.chunks_exact(32).enumerate() {
         // The reference does not look at the high bits of the very first element, so neither may
@@ -87,7 +91,7 @@ fn decode_round(round: usize, input: &[u8], output: &mut [u8]) -> Result<(), Blo
     output[31] = (high[0] & 0x3f) | ((high[1] & 0x30) << 2);
     output[63] = (high[1] & 0x0f) | ((high[3] & 0x0f) << 4);
     output[95] = (high[2] & 0x3f) | ((high[3] & 0x30) << 2);
-    Ok(())
+    Ok(output)
 }
 
 /// Writes data into a blob.
@@ -100,12 +104,12 @@ pub fn encode_blob(data: &[u8]) -> Result<Box<Blob>, BlobError> {
     if data.is_empty() {
         return Ok(blob);
     }
-    let mut stream = Vec::with_capacity((data.len() + 4).next_multiple_of(127));
+    let mut stream = Vec::with_capacity((data.len() + HEADER).next_multiple_of(ROUND));
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes();
     stream.extend_from_slice(&[VERSION, length[1], length[2], length[3]]);
     stream.extend_from_slice(data);
-    stream.resize(stream.len().next_multiple_of(127), 0);
-    for (output, input) in blob.chunks_exact_mut(128).zip(stream.chunks_exact(127)) {
+    stream.resize(stream.len().next_multiple_of(ROUND), 0);
+    for (output, input) in blob.chunks_exact_mut(128).zip(stream.chunks_exact(ROUND)) {
         for element in 0..4 {
             output[element * 32 + 1..element * 32 + 32]
                 .copy_from_slice(&input[element * 32..element * 32 + 31]);

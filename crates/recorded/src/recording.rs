@@ -282,9 +282,9 @@ impl RecordedChain {
         ResetPoint::genesis(&self.chain.rollup)
     }
 
-    /// A blob by its versioned hash.
-    pub fn blob(&self, versioned_hash: &B256) -> Option<&Blob> {
-        self.blobs.get(versioned_hash).map(AsRef::as_ref)
+    /// A copy of a blob, by its versioned hash.
+    pub fn blob(&self, versioned_hash: &B256) -> Option<Box<Blob>> {
+        self.blobs.get(versioned_hash).cloned()
     }
 
     /// What is behind an alt-DA commitment: type byte and content.

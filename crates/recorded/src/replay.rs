@@ -247,11 +247,7 @@ impl<'a> Replay<'a> {
                 .map(|block| Response::L1Block(block.clone())),
             Request::Blobs { blobs, .. } => blobs
                 .iter()
-                .map(|blob| {
-                    self.recorded
-                        .blob(&blob.versioned_hash)
-                        .map(|blob| Box::new(*blob))
-                })
+                .map(|blob| self.recorded.blob(&blob.versioned_hash))
                 .collect::<Option<Vec<_>>>()
                 .map(Response::Blobs),
             Request::Payload(payload) => {

@@ -107,7 +107,7 @@ impl World {
             .flat_map(|block| &block.transactions)
             .filter_map(TxEnvelope::as_eip4844)
             .flat_map(|signed| signed.tx().tx().blob_versioned_hashes.clone())
-            .filter_map(|hash| Some((hash, Box::new(Blob::from(chain.recorded.blob(&hash)?)))))
+            .filter_map(|hash| Some((hash, Box::new(Blob::from(*chain.recorded.blob(&hash)?)))))
             .collect();
         Ok(Arc::new(Self {
             config: Arc::new(config),

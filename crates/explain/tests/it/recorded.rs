@@ -53,7 +53,7 @@ fn open(name: &str) -> Option<Recorded> {
                         .iter()
                         .map(|hash| InboxItem {
                             l1_time,
-                            data: Bytes::copy_from_slice(chain.blob(hash).unwrap()),
+                            data: Bytes::copy_from_slice(chain.blob(hash).unwrap().as_slice()),
                             is_blob: true,
                         }),
                 );
