@@ -15,19 +15,25 @@ use doppio_protocol::{
     l2::L2Block,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::{alloc::System, sync::Mutex};
+use std::{
+    alloc::System,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// One measurement at a time.
-static MEASURING: Mutex<()> = Mutex::new(());
+/// One test at a time: what another one allocates would be counted too.
+static RUNNING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 const MIB: usize = 1 << 20;
 
 /// Bytes allocated by `action`, whether freed again or not.
 fn allocated(action: impl FnOnce()) -> usize {
-    let _alone = MEASURING.lock().unwrap();
     let region = Region::new(ALLOCATOR);
     action();
     let stats = region.change();
@@ -70,12 +76,14 @@ fn span(bytes: Bytes) -> bool {
 
 #[test]
 fn the_counter_counts() {
+    let _alone = alone();
     let used = allocated(|| drop(std::hint::black_box(vec![1u8; 3 * MIB])));
     assert!(used >= 3 * MIB, "{used}");
 }
 
 #[test]
 fn a_frame_that_claims_ten_million_bytes() {
+    let _alone = alone();
     for claim in [10_000_000u32, 16_000_000, u32::MAX] {
         let bytes = [&[0; 19], claim.to_be_bytes().as_slice(), &[0; 7]].concat();
         refuses("a frame", bytes, |bytes| {
@@ -86,6 +94,7 @@ fn a_frame_that_claims_ten_million_bytes() {
 
 #[test]
 fn a_span_that_claims_ten_million_blocks() {
+    let _alone = alone();
     refuses(
         "a block count",
         [prefix(), uvarint(10_000_000)].concat(),
@@ -100,6 +109,7 @@ fn a_span_that_claims_ten_million_blocks() {
 
 #[test]
 fn a_span_that_claims_ten_million_transactions() {
+    let _alone = alone();
     let counts = [prefix(), vec![1, 0], uvarint(10_000_000)].concat();
     refuses("a transaction count", counts.clone(), span);
     refuses("creation bits", [counts, vec![0; 30]].concat(), span);
@@ -107,6 +117,7 @@ fn a_span_that_claims_ten_million_transactions() {
 
 #[test]
 fn a_span_that_claims_transaction_data_of_ten_million_bytes() {
+    let _alone = alone();
     let header = |claim: u32| {
         let mut span = [prefix(), vec![1, 0, 1, 1, 0]].concat();
         span.extend([0; 64]);
@@ -123,6 +134,7 @@ fn a_span_that_claims_transaction_data_of_ten_million_bytes() {
 /// each needs its input first.
 #[test]
 fn a_span_whose_signatures_are_missing() {
+    let _alone = alone();
     let mut bytes = [prefix(), vec![1, 0], uvarint(1_000_000)].concat();
     bytes.extend(vec![0; 2 * 125_000]);
     refuses("signatures", bytes, span);
@@ -130,6 +142,7 @@ fn a_span_whose_signatures_are_missing() {
 
 #[test]
 fn strings_that_claim_more_than_there_is() {
+    let _alone = alone();
     let claim = [0xfa, 0x98, 0x96, 0x80];
     let singular = [&[0], claim.as_slice(), &[0; 25]].concat();
     refuses("a singular batch", singular, |bytes| {
@@ -146,6 +159,7 @@ fn strings_that_claim_more_than_there_is() {
 /// What is accepted costs no more than its input either: the span keeps the bytes it came in.
 #[test]
 fn a_span_of_ten_million_blocks_costs_nothing_but_its_bytes() {
+    let _alone = alone();
     const BLOCKS: usize = 10_000_000;
     let mut bytes = [prefix(), uvarint(10_000_000)].concat();
     bytes.resize(bytes.len() + BLOCKS / 8 + BLOCKS, 0);
