@@ -1,6 +1,8 @@
 //! The command line: argument parsing and wiring only.
 
 mod chain_args;
+mod engine;
+mod execute;
 mod explain;
 mod output;
 mod replay;
@@ -19,6 +21,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Engine(Box<engine::EngineArgs>),
     Explain(explain::ExplainArgs),
     Replay(replay::ReplayArgs),
 }
@@ -26,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let result = match command {
+        Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Replay(args) => replay::run(args),
     };

@@ -2,9 +2,11 @@
 
 use crate::{
     chain_args::ChainArgs,
+    execute::Executor,
     output::{self, CommandError},
 };
 use clap::Args;
+use doppio_engine::{Genesis, MemoryChain};
 use doppio_recorded::{OpenOptions, RecordedChain, Replay, ReplayReport};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -22,6 +24,11 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     json: bool,
 
+    /// Execute every derived block, and compare block hashes and output roots too. Needs the
+    /// folder's genesis.json
+    #[arg(long)]
+    execute: bool,
+
     #[command(flatten)]
     chain: ChainArgs,
 }
@@ -37,8 +44,17 @@ pub(crate) fn run(args: ReplayArgs) -> Result<ExitCode, CommandError> {
     for warning in &recorded.warnings {
         output::note(format!("warning: {warning}"));
     }
+    let mut executor = if args.execute {
+        Some(executor(&recorded)?)
+    } else {
+        None
+    };
     let bar = progress_bar(recorded.l2_blocks.len());
-    let report = Replay::new(&recorded).run(|progress| {
+    let mut replay = Replay::new(&recorded);
+    if let Some(executor) = &mut executor {
+        replay = replay.executing(executor);
+    }
+    let report = replay.run(|progress| {
         bar.set_position(progress.l2_number);
         bar.set_message(format!("L1 block {}", progress.l1_number));
     });
@@ -57,6 +73,19 @@ pub(crate) fn run(args: ReplayArgs) -> Result<ExitCode, CommandError> {
     })
 }
 
+/// An engine at the recording's start.
+fn executor(recorded: &RecordedChain) -> Result<Executor, CommandError> {
+    let (genesis, alloc) = recorded.genesis()?;
+    let genesis = Genesis::parse(&genesis, alloc.as_deref())?;
+    let expected = recorded.chain.rollup.genesis.l2.hash;
+    if genesis.hash != expected {
+        let found = genesis.hash;
+        let text = format!("genesis.json gives block {found}, but rollup.json says {expected}");
+        return Err(text.into());
+    }
+    Ok(Executor(MemoryChain::new(genesis)?))
+}
+
 fn progress_bar(blocks: usize) -> ProgressBar {
     let bar = ProgressBar::new(blocks.saturating_sub(1) as u64);
     // hidden by itself where stderr is no terminal
@@ -73,6 +102,7 @@ fn as_json(report: &ReplayReport, seconds: f64) -> Value {
         "matched": report.matched,
         "mismatched": report.mismatched,
         "replaced": report.replaced,
+        "output_roots": { "matched": report.output_roots.0, "mismatched": report.output_roots.1 },
         "safe_heads": { "matched": report.safe_heads.0, "mismatched": report.safe_heads.1 },
         "verdicts": { "matched": report.verdicts.0, "mismatched": report.verdicts.1 },
         "dropped": report.dropped,
@@ -90,6 +120,12 @@ fn print(recorded: &RecordedChain, report: &ReplayReport, seconds: f64) {
         "L2 blocks    {} derived, {} equal, {} different, {} replaced by their deposits",
         report.derived, report.matched, report.mismatched, report.replaced
     ));
+    if report.output_roots != (0, 0) {
+        output::line(format!(
+            "output roots {} equal, {} different",
+            report.output_roots.0, report.output_roots.1
+        ));
+    }
     output::line(format!(
         "safe heads   {} equal, {} different",
         report.safe_heads.0, report.safe_heads.1

@@ -86,6 +86,7 @@ fn json_is_one_object_with_the_agreed_keys() {
         "replaced",
         "dropped",
         "seconds",
+        "output_roots",
         "safe_heads",
         "verdicts",
     ];
@@ -98,6 +99,34 @@ fn json_is_one_object_with_the_agreed_keys() {
     assert!(json["seconds"].as_f64().unwrap() > 0.0);
     // no progress bar where nobody looks at it
     assert_eq!(error(&output), "");
+}
+
+#[test]
+fn with_execute_the_blocks_are_executed_and_the_same_ones_replaced() {
+    let Some(vectors) = Vectors::find("recorded") else {
+        return;
+    };
+    let output = run(&vectors.path("hostile-inbox"), &["--json", "--execute"]);
+    assert!(output.status.success(), "{}", error(&output));
+    let json = json(&output);
+    assert_eq!(json["matched"], 474);
+    assert_eq!(json["replaced"], 2);
+    assert_eq!(json["output_roots"]["matched"], 24);
+    assert_eq!(json["output_roots"]["mismatched"], 0);
+}
+
+#[test]
+fn a_genesis_that_is_not_the_chains_is_refused_before_anything_is_executed() {
+    let Some(folder) = recorded() else { return };
+    let copy = Copy::new(&folder, "other_genesis", |_| ());
+    let genesis = copy.0.join("genesis.json");
+    let mut json: Value = serde_json::from_slice(&fs::read(&genesis).unwrap()).unwrap();
+    json["alloc"] = serde_json::json!({ "0x0000000000000000000000000000000000000001": {} });
+    fs::write(&genesis, json.to_string()).unwrap();
+    let output = run(&copy.0, &["--execute"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = error(&output);
+    assert!(text.contains("but rollup.json says"), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! `0, 0` in the SystemConfig and in attributes means the execution layer's constants; a header
 //! always holds the values that were used.
 
-use crate::config::{ChainConfig, Fork, Rules};
+use crate::config::{ChainConfig, Fork, ForkTimes, Rules};
 use alloy_primitives::{B64, Bytes};
 use thiserror::Error;
 
@@ -111,8 +111,18 @@ impl HeaderParams {
         time: u64,
         extra_data: &[u8],
     ) -> Result<Self, ExtraDataError> {
-        let jovian = chain.active(Fork::Jovian, time);
-        if !jovian && !chain.active(Fork::Holocene, time) {
+        Self::decode_for(&chain.rollup.forks, &chain.rules, time, extra_data)
+    }
+
+    /// The same, for a chain with these forks and rules.
+    pub fn decode_for(
+        forks: &ForkTimes,
+        rules: &Rules,
+        time: u64,
+        extra_data: &[u8],
+    ) -> Result<Self, ExtraDataError> {
+        let jovian = forks.active(Fork::Jovian, time);
+        if !jovian && !forks.active(Fork::Holocene, time) {
             return match extra_data.len() {
                 0 => Ok(Self::default()),
                 length => Err(ExtraDataError::BeforeHolocene(length)),
@@ -133,7 +143,7 @@ impl HeaderParams {
             return Err(ExtraDataError::Version(extra_data[0]));
         }
         let eip1559 = Eip1559Params::from_packed(B64::from_slice(&extra_data[1..9]));
-        eip1559.check_header(&chain.rules)?;
+        eip1559.check_header(rules)?;
         let min_base_fee = extra_data[9..]
             .iter()
             .fold(0, |n, byte| (n << 8) | u64::from(*byte));
@@ -145,8 +155,13 @@ impl HeaderParams {
 
     /// Encodes the extra data of an L2 header at `time`.
     pub fn encode(&self, chain: &ChainConfig, time: u64) -> Bytes {
+        self.encode_for(&chain.rollup.forks, time)
+    }
+
+    /// The same, for a chain with these forks.
+    pub fn encode_for(&self, forks: &ForkTimes, time: u64) -> Bytes {
         let packed = self.eip1559.packed();
-        if chain.active(Fork::Jovian, time) {
+        if forks.active(Fork::Jovian, time) {
             [
                 &[JOVIAN_VERSION],
                 packed.as_slice(),
@@ -154,7 +169,7 @@ impl HeaderParams {
             ]
             .concat()
             .into()
-        } else if chain.active(Fork::Holocene, time) {
+        } else if forks.active(Fork::Holocene, time) {
             [&[HOLOCENE_VERSION], packed.as_slice()].concat().into()
         } else {
             Bytes::new()

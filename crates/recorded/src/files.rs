@@ -88,3 +88,22 @@ pub(crate) fn read_text(folder: &Path, name: &str) -> Result<Option<String>, Rec
         Err(error) => Err(RecordingError::Io { path, error }),
     }
 }
+
+/// The text of `NAME.gz`, or of `NAME`; none if the folder has neither.
+pub(crate) fn read_compressed_text(
+    folder: &Path,
+    name: &str,
+) -> Result<Option<String>, RecordingError> {
+    let path = folder.join(format!("{name}.gz"));
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return read_text(folder, name),
+        Err(error) => return Err(RecordingError::Io { path, error }),
+    };
+    let mut text = String::new();
+    MultiGzDecoder::new(BufReader::new(file))
+        .take(MAX_LINE)
+        .read_to_string(&mut text)
+        .map_err(|error| RecordingError::Io { path, error })?;
+    Ok(Some(text))
+}

@@ -4,11 +4,13 @@
 //! receipts are checked against their hashes and roots, L2 blocks against theirs. [`Replay`]
 //! derives the chain again and compares every block.
 
+mod execution;
 mod files;
 mod l1_json;
 mod recording;
 mod replay;
 
+pub use execution::{ExecutedBlock, Execution, ExecutionError, ExecutionOutcome};
 pub use l1_json::{L1BlockJson, L1JsonError};
 pub use recording::{OpenOptions, RecordedChain, RecordedL2Block, RecordingError};
 pub use replay::{Mismatch, Replay, ReplayError, ReplayProgress, ReplayReport};

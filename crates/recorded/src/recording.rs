@@ -1,7 +1,7 @@
 //! The folder of a recorded chain.
 
 use crate::{
-    files::{Lines, read_text},
+    files::{Lines, read_compressed_text, read_text},
     l1_json::{L1BlockJson, L1JsonError},
 };
 use alloy_primitives::{B256, Bytes};
@@ -275,6 +275,21 @@ impl RecordedChain {
         Ok(lines
             .map(move |line| Ok(line?.verify(&chain.rollup)?))
             .skip_while(move |block| matches!(block, Ok(block) if block.header.number < start)))
+    }
+
+    /// The text of the L2 genesis.json, and of the accounts that belong to it if they are in a file
+    /// of their own: `alloc.json` in the folder, or `alloc-CHAIN_ID.json` beside it, compressed or
+    /// not.
+    pub fn genesis(&self) -> Result<(String, Option<String>), RecordingError> {
+        let genesis = read_text(&self.folder, "genesis.json")?
+            .ok_or(RecordingError::Missing("genesis.json"))?;
+        let beside = format!("../alloc-{}.json", self.chain.rollup.l2_chain_id);
+        for name in ["alloc.json", &beside] {
+            if let Some(alloc) = read_compressed_text(&self.folder, name)? {
+                return Ok((genesis, Some(alloc)));
+            }
+        }
+        Ok((genesis, None))
     }
 
     /// Where derivation of the chain starts: at genesis.

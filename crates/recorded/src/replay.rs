@@ -1,6 +1,9 @@
 //! Deriving a recorded chain again, and comparing.
 
-use crate::recording::{RecordedChain, RecordingError};
+use crate::{
+    execution::{Execution, ExecutionError, ExecutionOutcome},
+    recording::{RecordedChain, RecordedL2Block, RecordingError},
+};
 use alloy_primitives::Bytes;
 use doppio_derive::{
     DerivedAttributes, InboxVerdict, Outcome, PayloadAnswer, Pipeline, PipelineError, Request,
@@ -29,6 +32,9 @@ pub enum ReplayError {
     /// Derivation refused what the recording answered.
     #[error("derivation refuses an answer of the recording: {0}")]
     Supply(#[from] SupplyError),
+    /// Execution.
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
     /// The recording does not hold what derivation asks for.
     #[error("the recording cannot answer: {0:?}")]
     Unanswered(Box<Request>),
@@ -122,6 +128,8 @@ pub struct ReplayReport {
     pub mismatched: u64,
     /// L2 blocks that were replaced by their deposits, as the recorded ones were.
     pub replaced: u64,
+    /// Output roots that are equal, and that differ. None are compared without execution.
+    pub output_roots: (u64, u64),
     /// Safe heads that are equal, and that differ.
     pub safe_heads: (u64, u64),
     /// Verdicts that are equal, and that differ.
@@ -137,7 +145,11 @@ pub struct ReplayReport {
 impl ReplayReport {
     /// Whether everything is equal, and anything was compared at all.
     pub const fn all_match(&self) -> bool {
-        self.mismatched == 0 && self.safe_heads.1 == 0 && self.verdicts.1 == 0 && self.derived > 0
+        self.mismatched == 0
+            && self.output_roots.1 == 0
+            && self.safe_heads.1 == 0
+            && self.verdicts.1 == 0
+            && self.derived > 0
     }
 
     fn differ(&mut self, mismatch: Mismatch) {
@@ -158,9 +170,10 @@ pub struct ReplayProgress {
 }
 
 /// A replay of a recorded chain.
-#[derive(Debug)]
 pub struct Replay<'a> {
     recorded: &'a RecordedChain,
+    /// Executes the blocks; without it the recording plays the engine.
+    execution: Option<&'a mut dyn Execution>,
     pipeline: Pipeline,
     /// L1 blocks read so far.
     l1_blocks: Vec<L1Block>,
@@ -174,14 +187,32 @@ enum Judgement {
     Told(Outcome),
 }
 
+impl core::fmt::Debug for Replay<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Replay")
+            .field("recorded", &self.recorded)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Replay<'a> {
     /// A replay from the recording's start.
     pub fn new(recorded: &'a RecordedChain) -> Self {
         Self {
             recorded,
+            execution: None,
             pipeline: Pipeline::new(recorded.chain.clone(), recorded.start()),
             l1_blocks: Vec::new(),
             report: ReplayReport::default(),
+        }
+    }
+
+    /// Lets an engine that is at the recording's start execute every block.
+    pub fn executing(self, execution: &'a mut dyn Execution) -> Self {
+        Self {
+            execution: Some(execution),
+            ..self
         }
     }
 
@@ -280,6 +311,10 @@ impl<'a> Replay<'a> {
         };
         let block = recorded.decode()?;
         let fields = self.differences(derived, &derived.attributes, &block);
+        if let Some(execution) = self.execution.as_deref_mut() {
+            let outcome = execution.execute(derived)?;
+            return Ok(self.judge_executed(derived, recorded, fields, outcome));
+        }
         if !fields.is_empty() && !derived.attributes.is_deposits_only() {
             let deposits_only = derived.attributes.deposits_only();
             if self.differences(derived, &deposits_only, &block).is_empty() {
@@ -287,22 +322,64 @@ impl<'a> Replay<'a> {
                 return Ok(Judgement::Told(Outcome::Invalid));
             }
         }
-        self.report.derived += 1;
-        if fields.is_empty() {
-            self.report.matched += 1;
-        } else {
-            self.report.mismatched += 1;
-            let derived_from = derived.derived_from.id();
-            self.report.differ(Mismatch::Block {
-                number,
-                derived_from,
-                fields,
-            });
-        }
+        self.compared(derived, fields);
         Ok(Judgement::Told(Outcome::Accepted {
             hash: block.hash,
             extra_data: block.header.extra_data,
         }))
+    }
+
+    /// The engine has spoken: the block must be the recorded one to the last bit of its state.
+    fn judge_executed(
+        &mut self,
+        derived: &DerivedAttributes,
+        recorded: &RecordedL2Block,
+        mut fields: Vec<(&'static str, String, String)>,
+        outcome: ExecutionOutcome,
+    ) -> Judgement {
+        let executed = match outcome {
+            ExecutionOutcome::Invalid(_) => {
+                self.report.replaced += 1;
+                return Judgement::Told(Outcome::Invalid);
+            }
+            ExecutionOutcome::Executed(executed) => executed,
+        };
+        if executed.hash != recorded.hash {
+            let [ours, theirs] = [executed.hash, recorded.hash].map(|hash| hash.to_string());
+            fields.push(("hash", ours, theirs));
+        }
+        if let Some(root) = recorded.output_root {
+            if executed.output_root == root {
+                self.report.output_roots.0 += 1;
+            } else {
+                self.report.output_roots.1 += 1;
+                let [ours, theirs] = [executed.output_root, root].map(|root| root.to_string());
+                fields.push(("output root", ours, theirs));
+            }
+        }
+        self.compared(derived, fields);
+        Judgement::Told(Outcome::Accepted {
+            hash: executed.hash,
+            extra_data: executed.extra_data,
+        })
+    }
+
+    fn compared(
+        &mut self,
+        derived: &DerivedAttributes,
+        fields: Vec<(&'static str, String, String)>,
+    ) {
+        self.report.derived += 1;
+        if fields.is_empty() {
+            self.report.matched += 1;
+            return;
+        }
+        self.report.mismatched += 1;
+        self.report.differ(Mismatch::Block {
+            number: derived.parent.number + 1,
+            derived_from: derived.derived_from.id(),
+            fields,
+        });
     }
 
     /// The fields in which attributes and a block differ.

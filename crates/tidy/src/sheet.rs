@@ -94,8 +94,11 @@ impl Sheet {
 }
 
 /// The number that a heading begins with. `3.1–3.5` counts as 3.1, `3.6 / 3.7` as 3.7, which it is
-/// about.
+/// about; `Annex B.` is B.
 fn section_number(heading: &str) -> Option<String> {
+    if let Some(annex) = heading.strip_prefix("Annex ") {
+        return annex.split('.').next().map(str::to_owned);
+    }
     let heading = heading.strip_prefix("3.6 / ").unwrap_or(heading);
     let number = heading.split([' ', '–']).next()?.trim_end_matches('.');
     number

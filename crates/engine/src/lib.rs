@@ -1,0 +1,39 @@
+//! An OP Stack execution layer: blocks in, state out; or attributes in, blocks out.
+//!
+//! [`Engine`] is the whole of it over a database, [`EngineApi`] is how a rollup node asks it.
+//! [`build_block`] and [`import_block`] are the heart: one block on a parent's state, from whatever
+//! holds that state ([`StateSource`]). The crate's README says which file does what.
+
+mod block;
+mod chain_spec;
+mod engine;
+mod engine_api;
+mod execute;
+mod genesis;
+mod header;
+mod memory;
+mod memory_chain;
+mod payload_id;
+pub mod rpc;
+mod state;
+mod store;
+mod transaction;
+mod trie;
+
+pub use block::{Attributes, BlockError, ExecutedBlock, build_block, encode_receipt, import_block};
+pub use chain_spec::{ChainSpec, ChainSpecError};
+pub use engine::{BuildRequest, Engine, EngineError, ForkChoice, Status};
+pub use engine_api::{CAPABILITIES, EngineApi};
+pub use execute::{BlockExecution, BlockInput, ExecuteError, Executed};
+pub use genesis::{Genesis, GenesisError};
+pub use header::{HeaderError, check as check_header, extra_data, header_params, next_base_fee};
+pub use memory::MemoryStore;
+pub use memory_chain::MemoryChain;
+pub use payload_id::PayloadId;
+pub use rpc::RpcError;
+pub use state::{StateAt, StateError, StateSource, StateUpdate};
+pub use store::{BranchOf, ChainUpdate, Labels, Store, StoreError, TransactionPlace};
+pub use transaction::{
+    BlockTransaction, TransactionError, decode_transaction, decode_transactions,
+};
+pub use trie::{NodeSource, SourceError, TrieError, Updated, decode_node, get, prove, update};

@@ -1,0 +1,143 @@
+//! What can be called, and what answers.
+
+use super::{
+    accounts, blocks, call, chain::Chain, error::RpcError, fees, logs, node, params::Params,
+};
+use crate::{
+    engine::Engine,
+    engine_api::{CAPABILITIES, EngineApi},
+};
+use serde_json::Value;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Methods that a server offers.
+pub trait MethodSet: Send + Sync + 'static {
+    /// The names of all methods.
+    fn names(&self) -> Vec<&'static str>;
+
+    /// Calls one of them with positional arguments. May take long: not for a thread that others
+    /// wait for.
+    fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, RpcError>;
+}
+
+impl MethodSet for EngineApi {
+    fn names(&self) -> Vec<&'static str> {
+        let mut names = CAPABILITIES.to_vec();
+        names.push("engine_exchangeCapabilities");
+        names
+    }
+
+    fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, RpcError> {
+        Self::call(self, method, params)
+    }
+}
+
+/// What the readers of a chain are told, and how much they may ask for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `config` of genesis.json, for `debug_chainConfig`.
+    pub chain_config: Value,
+    /// Height of the chain's first block.
+    pub first_block: u64,
+    /// Least priority fee that is suggested, in wei.
+    pub min_priority_fee: u128,
+    /// Most priority fee that is suggested, in wei.
+    pub max_priority_fee: u128,
+    /// Most gas of a call or an estimate.
+    pub gas_cap: u64,
+    /// Most blocks that one query for logs may cover.
+    pub max_log_blocks: u64,
+    /// Most logs that one query may find.
+    pub max_logs: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            chain_config: Value::Null,
+            first_block: 0,
+            min_priority_fee: 1_000_000,
+            max_priority_fee: 500_000_000_000,
+            gas_cap: 50_000_000,
+            max_log_blocks: 100_000,
+            max_logs: 20_000,
+        }
+    }
+}
+
+/// A method of the chain's readers.
+#[derive(Clone, Copy)]
+pub(super) struct Method {
+    pub(super) name: &'static str,
+    /// Most arguments.
+    pub(super) arguments: usize,
+    pub(super) run: fn(Chain<'_>, &mut Params) -> Result<Value, RpcError>,
+}
+
+/// A method, by its name and the most arguments that it takes.
+pub(super) const fn method(
+    name: &'static str,
+    arguments: usize,
+    run: fn(Chain<'_>, &mut Params) -> Result<Value, RpcError>,
+) -> Method {
+    Method {
+        name,
+        arguments,
+        run,
+    }
+}
+
+const ALL: [&[Method]; 6] = [
+    blocks::METHODS,
+    accounts::METHODS,
+    call::METHODS,
+    logs::METHODS,
+    fees::METHODS,
+    node::METHODS,
+];
+
+/// The methods that read a chain: namespaces `eth`, `debug`, `net`, `web3`.
+#[derive(Debug)]
+pub struct ChainApi {
+    engine: Arc<RwLock<Engine>>,
+    settings: Settings,
+    namespaces: Vec<String>,
+}
+
+impl ChainApi {
+    /// The methods of some namespaces.
+    pub fn new(engine: Arc<RwLock<Engine>>, settings: Settings, namespaces: &[&str]) -> Self {
+        Self {
+            engine,
+            settings,
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    fn methods(&self) -> impl Iterator<Item = &'static Method> {
+        ALL.into_iter().flatten().filter(|method| {
+            let (namespace, _) = method.name.split_once('_').unwrap_or_default();
+            self.namespaces.iter().any(|name| name == namespace)
+        })
+    }
+}
+
+impl MethodSet for ChainApi {
+    fn names(&self) -> Vec<&'static str> {
+        self.methods().map(|method| method.name).collect()
+    }
+
+    fn call(&self, name: &str, params: Vec<Value>) -> Result<Value, RpcError> {
+        let method = self
+            .methods()
+            .find(|method| method.name == name)
+            .ok_or_else(|| RpcError::method_not_found(name))?;
+        let mut params = Params::new(params, method.arguments)?;
+        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
+        let chain = Chain {
+            engine: &engine,
+            settings: &self.settings,
+        };
+        (method.run)(chain, &mut params)
+    }
+}

@@ -1,0 +1,20 @@
+//! The engine on genuine chains and blocks.
+
+mod chain;
+mod engine_api;
+mod engine_calls;
+mod exactness;
+mod fees;
+mod genesis;
+mod karst_bundle;
+mod payloads;
+mod real_blocks;
+mod recorded;
+mod registry;
+mod rpc;
+mod rpc_blocks;
+mod rpc_calls;
+mod rpc_server;
+mod small_chain;
+mod t8n;
+mod trie;
