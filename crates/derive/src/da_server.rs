@@ -1,7 +1,7 @@
 //! What the answers of a DA server mean to derivation.
 //!
 //! A DA server stands between a rollup node and its DA layer: `GET /get/0x…` with the commitment.
-//! The status line decides whether data is missing for now or for good, and lineages differ in
+//! The status line decides whether data is missing at the moment or for good, and lineages differ in
 //! what they make of it; a wrong guess here splits the chain or stalls it.
 
 use crate::step::PayloadAnswer;

@@ -36,7 +36,7 @@ struct Entry {
 /// What follows from what is known about finality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinalityStep {
-    /// Nothing, for now.
+    /// Nothing yet: wait for a later signal.
     Wait,
     /// It asks L1 for a block.
     Need(Lookup),

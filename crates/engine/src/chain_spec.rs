@@ -52,7 +52,7 @@ pub enum ChainSpecError {
         /// Its time.
         later_time: u64,
     },
-    /// Lagoon is not implemented.
+    /// Lagoon, whose rules this release does not have.
     #[error("chain {0} schedules Lagoon (lagoonTime), which this release does not execute")]
     Lagoon(u64),
 }
