@@ -3,7 +3,7 @@
 use crate::output::CommandError;
 use clap::Args;
 use doppio_engine::{
-    Engine, EngineApi, Genesis, Store,
+    Engine, EngineApi, EngineSettings, Genesis, Store,
     rpc::{ChainApi, JwtSecret, Limits, Listen, MethodSet, Server, Settings, Transport},
 };
 use serde_json::Value;
@@ -12,7 +12,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, level_filters::LevelFilter};
@@ -273,7 +273,7 @@ pub(crate) fn run(args: &EngineArgs) -> Result<ExitCode, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(args, Arc::new(RwLock::new(engine)), settings))?;
+    runtime.block_on(serve(args, engine, settings))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -301,19 +301,17 @@ fn open(args: &EngineArgs) -> Result<(Engine, Settings), CommandError> {
     let file = args.datadir.join("engine.redb");
     let store = Store::open(&file, &genesis, args.db_cache.saturating_mul(1 << 20))?;
     let (chain_id, hash) = (genesis.spec.chain_id, genesis.hash);
-    let engine = Engine::new(genesis, store)?;
+    let engine = Engine::new(genesis, store, &EngineSettings::default())?;
     info!(chain_id, genesis = %hash, head = %engine.labels().head, database = %file.display(), "chain opened");
     Ok((engine, settings))
 }
 
-async fn serve(
-    args: &EngineArgs,
-    engine: Arc<RwLock<Engine>>,
-    settings: Settings,
-) -> Result<(), CommandError> {
+async fn serve(args: &EngineArgs, engine: Engine, settings: Settings) -> Result<(), CommandError> {
+    let view = Arc::clone(engine.view());
+    let engine = Arc::new(Mutex::new(engine));
     let api = |namespaces: &[&str]| -> Arc<dyn MethodSet> {
-        let engine = Arc::clone(&engine);
-        Arc::new(ChainApi::new(engine, settings.clone(), namespaces))
+        let view = Arc::clone(&view);
+        Arc::new(ChainApi::new(view, settings.clone(), namespaces))
     };
     let mut servers = vec![authenticated(args, &engine, &api(&["eth"])).await?];
     if args.http.http {
@@ -362,7 +360,7 @@ async fn serve(
 
 async fn authenticated(
     args: &EngineArgs,
-    engine: &Arc<RwLock<Engine>>,
+    engine: &Arc<Mutex<Engine>>,
     eth: &Arc<dyn MethodSet>,
 ) -> Result<Server, CommandError> {
     let file = match &args.auth.authrpc_jwtsecret {

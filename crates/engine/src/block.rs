@@ -1,6 +1,7 @@
 //! Whole blocks: made from attributes, or checked.
 
 use crate::{
+    builder::Building,
     chain_spec::ChainSpec,
     execute::{BlockExecution, BlockInput, ExecuteError, Executed},
     header::{self, HeaderError},
@@ -8,14 +9,14 @@ use crate::{
     transaction::{TransactionError, decode_transactions},
 };
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header, TxReceipt,
+    EMPTY_OMMER_ROOT_HASH, Header, Transaction, TxReceipt,
     proofs::{calculate_receipt_root, ordered_trie_root_with_encoder},
 };
-use alloy_eips::{Encodable2718, eip7685::EMPTY_REQUESTS_HASH};
-use alloy_primitives::{Address, B64, B256, Bloom, Bytes};
+use alloy_eips::{Decodable2718, Encodable2718, eip7685::EMPTY_REQUESTS_HASH};
+use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use doppio_protocol::config::Fork;
-use op_alloy_consensus::OpReceiptEnvelope;
+use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope};
 use thiserror::Error;
 
 /// Why a block is not made, or not accepted.
@@ -96,7 +97,7 @@ impl Attributes {
 }
 
 /// A block and what its execution gave.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExecutedBlock {
     /// Hash of the header.
     pub hash: B256,
@@ -108,26 +109,52 @@ pub struct ExecutedBlock {
     pub executed: Executed,
 }
 
+impl ExecutedBlock {
+    /// Priority fees of all transactions, in wei.
+    pub fn fees(&self) -> U256 {
+        let base_fee = self.header.base_fee_per_gas;
+        let mut before = 0;
+        let mut fees = U256::ZERO;
+        for (bytes, receipt) in self.transactions.iter().zip(&self.executed.receipts) {
+            let used = receipt.cumulative_gas_used() - before;
+            before = receipt.cumulative_gas_used();
+            // it was decoded for execution; and deposits pay nothing
+            if let Ok(transaction) = OpTxEnvelope::decode_2718_exact(bytes)
+                && !transaction.is_deposit()
+            {
+                let tip = transaction.effective_tip_per_gas(base_fee.unwrap_or_default());
+                fees += U256::from(tip.unwrap_or_default()) * U256::from(used);
+            }
+        }
+        fees
+    }
+}
+
 /// Makes the block of exactly these transactions after `parent`.
 pub fn build_block<S: StateSource>(
     spec: &ChainSpec,
-    source: &S,
+    source: S,
     parent: (&Header, B256),
     attributes: &Attributes,
     transactions: &[Bytes],
 ) -> Result<ExecutedBlock, BlockError> {
-    let input = attributes.input(spec, parent.0)?;
-    let state = StateAt::new(source, parent.0.state_root);
-    let mut execution = BlockExecution::begin(spec, &state, parent, input.clone())?;
-    for transaction in decode_transactions(transactions)? {
-        execution.execute(&transaction)?;
-    }
+    Building::begin(spec, source, parent, attributes, transactions, false)?.seal(spec)
+}
+
+/// Ends a block that holds these transactions.
+pub(crate) fn seal<S: StateSource>(
+    spec: &ChainSpec,
+    execution: BlockExecution<'_, S>,
+    parent: (&Header, B256),
+    input: &BlockInput,
+    transactions: Vec<Bytes>,
+) -> Result<ExecutedBlock, BlockError> {
     let executed = execution.finish()?;
-    let header = assemble(spec, parent, &input, transactions, &executed);
+    let header = assemble(spec, parent, input, &transactions, &executed);
     Ok(ExecutedBlock {
         hash: header.hash_slow(),
         header,
-        transactions: transactions.to_vec(),
+        transactions,
         executed,
     })
 }
@@ -135,7 +162,7 @@ pub fn build_block<S: StateSource>(
 /// Executes a block that somebody else made, and checks all that its header says.
 pub fn import_block<S: StateSource>(
     spec: &ChainSpec,
-    source: &S,
+    source: S,
     parent: (&Header, B256),
     header: &Header,
     transactions: &[Bytes],
@@ -151,19 +178,13 @@ pub fn import_block<S: StateSource>(
         extra_data: header.extra_data.clone(),
     };
     let state = StateAt::new(source, parent.0.state_root);
-    let mut execution = BlockExecution::begin(spec, &state, parent, input.clone())?;
+    let mut execution = BlockExecution::begin(spec, state, parent, input.clone())?;
     for transaction in decode_transactions(transactions)? {
         execution.execute(&transaction)?;
     }
-    let executed = execution.finish()?;
-    let ours = assemble(spec, parent, &input, transactions, &executed);
-    compare(header, &ours)?;
-    Ok(ExecutedBlock {
-        hash: ours.hash_slow(),
-        header: ours,
-        transactions: transactions.to_vec(),
-        executed,
-    })
+    let ours = seal(spec, execution, parent, &input, transactions.to_vec())?;
+    compare(header, &ours.header)?;
+    Ok(ours)
 }
 
 /// Names the first field in which a header differs from the one that execution gives.

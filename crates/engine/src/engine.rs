@@ -4,22 +4,32 @@
 //! calls, and what `engine_api` wraps. Answers are those of op-geth.
 
 use crate::{
-    block::{Attributes, BlockError, ExecutedBlock, build_block, import_block},
+    block::{Attributes, BlockError, ExecutedBlock, import_block},
+    builder::{BuildSettings, Building},
     chain_spec::ChainSpec,
     genesis::Genesis,
     header::HeaderError,
+    news::HeadMoved,
     payload_id::PayloadId,
+    pool::{Pool, PoolHead, PoolHeadError, PoolLimits, PooledTransaction},
+    state::StateAt,
     store::{BranchOf, ChainUpdate, Labels, Store, StoreError},
+    view::View,
 };
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Bytes, map::HashMap};
-use std::collections::VecDeque;
+use alloy_primitives::{
+    Address, B256, Bytes,
+    map::{HashMap, HashSet},
+};
+use std::{collections::VecDeque, sync::Arc};
 use thiserror::Error;
 
 /// Payloads that are kept for `get_payload`; op-geth keeps as many.
 const KEPT_PAYLOADS: usize = 10;
 /// Invalid blocks that are remembered.
 const KEPT_INVALID: usize = 512;
+/// Blocks of which it is remembered which accounts they touched.
+const KEPT_TOUCHED: usize = 64;
 
 /// What the engine thinks of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,45 +97,78 @@ pub enum EngineError {
     /// The engine failed; the block is not to blame.
     #[error("execution failed: {0}")]
     Internal(BlockError),
+    /// The state of the newest block cannot be read for the pool.
+    #[error("the pool cannot follow the chain: {0}")]
+    Pool(#[from] PoolHeadError),
+}
+
+/// How an engine works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineSettings {
+    /// What the pool bears.
+    pub pool: PoolLimits,
+    /// How blocks are built from the pool.
+    pub building: BuildSettings,
+}
+
+/// A payload that was asked for.
+#[derive(Debug)]
+enum Payload {
+    /// Transactions may still come in.
+    Open(Box<Building<BranchOf>>),
+    Sealed(Arc<ExecutedBlock>),
 }
 
 /// An execution engine over a database.
 #[derive(Debug)]
 pub struct Engine {
-    spec: ChainSpec,
-    store: Store,
-    labels: Labels,
-    /// Payloads that were built, newest last.
-    payloads: VecDeque<(PayloadId, ExecutedBlock)>,
+    view: Arc<View>,
+    /// Payloads that were asked for, newest last.
+    payloads: VecDeque<(PayloadId, Payload)>,
     invalid: InvalidBlocks,
+    /// The accounts that the newest blocks touched.
+    touched: VecDeque<(B256, Vec<Address>)>,
 }
 
 impl Engine {
     /// An engine on a chain's database, which is at the chain's first block if it is new.
-    pub fn new(genesis: Genesis, store: Store) -> Result<Self, EngineError> {
-        let labels = store.labels()?;
+    pub fn new(
+        genesis: Genesis,
+        store: Store,
+        settings: &EngineSettings,
+    ) -> Result<Self, EngineError> {
+        let spec = genesis.spec;
+        let store = Arc::new(store);
+        let hash = store.labels().head;
+        let header = store.header(hash)?.ok_or_else(|| missing(hash))?;
+        let (head, _) = pool_head(&spec, &store, &header, hash)?;
+        let pool = Pool::new(settings.pool, head);
         Ok(Self {
-            spec: genesis.spec,
-            store,
-            labels,
+            view: Arc::new(View::new(spec, store, pool, settings.building)),
             payloads: VecDeque::new(),
             invalid: InvalidBlocks::default(),
+            touched: VecDeque::new(),
         })
     }
 
+    /// What is seen of this engine while it works.
+    pub const fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
     /// The chain.
-    pub const fn spec(&self) -> &ChainSpec {
-        &self.spec
+    pub fn spec(&self) -> &ChainSpec {
+        self.view.spec()
     }
 
     /// The database.
-    pub const fn store(&self) -> &Store {
-        &self.store
+    pub fn store(&self) -> &Arc<Store> {
+        self.view.store()
     }
 
     /// The labels.
-    pub const fn labels(&self) -> &Labels {
-        &self.labels
+    pub fn labels(&self) -> Labels {
+        self.view.labels()
     }
 
     /// Takes a block: checks, executes and stores it. The chain does not move.
@@ -142,13 +185,17 @@ impl Engine {
                 reason: format!("blockhash mismatch: the payload's content hashes to {found}"),
             });
         }
-        if self.store.header(hash)?.is_some() {
+        if self.store().header(hash)?.is_some() {
+            return Ok(Status::Valid);
+        }
+        if let Some(block) = self.sealed(hash, transactions) {
+            self.add_block(&block)?;
             return Ok(Status::Valid);
         }
         if let Some(latest_valid) = self.invalid.latest_valid(&hash) {
             return Ok(known_invalid(latest_valid));
         }
-        let Some(parent) = self.store.header(header.parent_hash)? else {
+        let Some(parent) = self.store().header(header.parent_hash)? else {
             return Ok(match self.invalid.latest_valid(&header.parent_hash) {
                 Some(latest_valid) => {
                     self.invalid.insert(hash, latest_valid);
@@ -158,11 +205,11 @@ impl Engine {
             });
         };
         let parent_hash = header.parent_hash;
-        let branch = BranchOf::new(&self.store, (parent.number, parent_hash));
+        let branch = BranchOf::new(Arc::clone(self.store()), (parent.number, parent_hash));
         let parent = (&parent, parent_hash);
-        match import_block(&self.spec, &branch, parent, header, transactions) {
+        match import_block(self.spec(), branch, parent, header, transactions) {
             Ok(block) => {
-                self.store.add_block(&block)?;
+                self.add_block(&block)?;
                 Ok(Status::Valid)
             }
             Err(error) if error.is_invalid_block() => {
@@ -174,6 +221,26 @@ impl Engine {
             }
             Err(error) => Err(EngineError::Internal(error)),
         }
+    }
+
+    /// A block that was built here, so that it need not be executed again.
+    fn sealed(&self, hash: B256, transactions: &[Bytes]) -> Option<Arc<ExecutedBlock>> {
+        self.payloads.iter().find_map(|(_, payload)| match payload {
+            Payload::Sealed(block) if block.hash == hash && block.transactions == transactions => {
+                Some(Arc::clone(block))
+            }
+            _ => None,
+        })
+    }
+
+    fn add_block(&mut self, block: &ExecutedBlock) -> Result<(), StoreError> {
+        self.store().add_block(block)?;
+        if self.touched.len() == KEPT_TOUCHED {
+            self.touched.pop_front();
+        }
+        let touched = block.executed.state.touched.clone();
+        self.touched.push_back((block.hash, touched));
+        Ok(())
     }
 
     /// Moves the chain to a head, and begins to build a block on it.
@@ -188,7 +255,7 @@ impl Engine {
                 reason: "the head is the zero hash".to_owned(),
             });
         }
-        let Some(head) = self.store.header(choice.head)? else {
+        let Some(head) = self.store().header(choice.head)? else {
             return Ok(match self.invalid.latest_valid(&choice.head) {
                 Some(latest_valid) => known_invalid(latest_valid),
                 None => Status::Syncing,
@@ -199,11 +266,14 @@ impl Engine {
             self.check_label(label, hash, &head, &update)?;
         }
         // a label that is not given stays
-        update.labels.safe = non_zero(choice.safe, self.labels.safe);
-        update.labels.finalized = non_zero(choice.finalized, self.labels.finalized);
-        if update.labels != self.labels {
-            self.store.update_chain(&update)?;
-            self.labels = update.labels;
+        let old = self.labels();
+        update.labels.safe = non_zero(choice.safe, old.safe);
+        update.labels.finalized = non_zero(choice.finalized, old.finalized);
+        if update.labels != old {
+            self.store().update_chain(&update)?;
+        }
+        if choice.head != old.head {
+            self.head_moved(update, &head, choice.head)?;
         }
         if let Some(build) = build {
             self.build(build, &head, choice.head)?;
@@ -211,13 +281,99 @@ impl Engine {
         Ok(Status::Valid)
     }
 
-    /// A payload that was built.
-    pub fn get_payload(&self, id: PayloadId) -> Result<&ExecutedBlock, EngineError> {
-        self.payloads
-            .iter()
-            .find(|(known, _)| *known == id)
-            .map(|(_, block)| block)
-            .ok_or(EngineError::UnknownPayload(id))
+    /// Tells the pool and the readers that the chain changed.
+    fn head_moved(
+        &self,
+        update: ChainUpdate,
+        head: &Header,
+        hash: B256,
+    ) -> Result<(), EngineError> {
+        let ChainUpdate { removed, added, .. } = update;
+        let mut returned = Vec::new();
+        for (_, block) in &removed {
+            let transactions = self.store().transactions(*block)?;
+            // a deposit, or what is larger than the pool allows, cannot come back
+            let pooled = |bytes| PooledTransaction::decode(bytes).ok();
+            returned.extend(transactions.into_iter().flatten().filter_map(pooled));
+        }
+        let (pool_head, state) = pool_head(self.spec(), self.store(), head, hash)?;
+        let touched = self.touched_by(removed.iter().chain(&added));
+        let ready = self
+            .view
+            .pool()
+            .head_moved(pool_head, &state, touched, returned)
+            .map_err(PoolHeadError::from)?;
+        let news = self.view.news();
+        news.heads.add([Arc::new(HeadMoved { removed, added })]);
+        news.pending.add(ready);
+        Ok(())
+    }
+
+    /// The accounts that blocks touched; none if that is not known of all of them.
+    fn touched_by<'a>(
+        &self,
+        blocks: impl Iterator<Item = &'a (u64, B256)>,
+    ) -> Option<HashSet<Address>> {
+        let mut all = HashSet::default();
+        for (_, block) in blocks {
+            let (_, accounts) = self.touched.iter().find(|(known, _)| known == block)?;
+            all.extend(accounts);
+        }
+        Some(all)
+    }
+
+    /// A payload that was asked for: what the pool has is added, and it is sealed.
+    pub fn get_payload(&mut self, id: PayloadId) -> Result<Arc<ExecutedBlock>, EngineError> {
+        let unknown = EngineError::UnknownPayload(id);
+        let at = self.payload(id).ok_or(unknown)?;
+        let Some((_, payload)) = self.payloads.remove(at) else {
+            return Err(EngineError::UnknownPayload(id));
+        };
+        let block = match payload {
+            Payload::Sealed(block) => block,
+            Payload::Open(building) => {
+                let building = self.fill(*building)?;
+                Arc::new(building.seal(self.spec()).map_err(EngineError::Internal)?)
+            }
+        };
+        let sealed = Payload::Sealed(Arc::clone(&block));
+        self.payloads.insert(at, (id, sealed));
+        Ok(block)
+    }
+
+    /// Adds what the pool has to the newest payload, if that is open.
+    pub fn top_up(&mut self) -> Result<(), EngineError> {
+        match self.payloads.pop_back() {
+            Some((id, Payload::Open(building))) => {
+                let building = self.fill(*building)?;
+                self.payloads
+                    .push_back((id, Payload::Open(Box::new(building))));
+            }
+            Some(sealed) => self.payloads.push_back(sealed),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn payload(&self, id: PayloadId) -> Option<usize> {
+        self.payloads.iter().position(|(known, _)| *known == id)
+    }
+
+    fn fill(&self, building: Building<BranchOf>) -> Result<Building<BranchOf>, EngineError> {
+        if !building.takes_pool() {
+            return Ok(building);
+        }
+        let settings = *self.view.building();
+        let best = self.view.pool().best(building.base_fee(), settings.min_tip);
+        let (building, refused) = building
+            .fill(self.spec(), best, &settings)
+            .map_err(EngineError::Internal)?;
+        let mut pool = self.view.pool();
+        for account in refused {
+            pool.suspect(account);
+        }
+        drop(pool);
+        Ok(building)
     }
 
     fn build(
@@ -226,7 +382,7 @@ impl Engine {
         head: &Header,
         head_hash: B256,
     ) -> Result<(), EngineError> {
-        if self.payloads.iter().any(|(known, _)| *known == request.id) {
+        if self.payload(request.id).is_some() {
             return Ok(());
         }
         if request.attributes.timestamp <= head.timestamp {
@@ -236,20 +392,22 @@ impl Engine {
             };
             return Err(EngineError::InvalidAttributes(error.to_string()));
         }
-        let branch = BranchOf::new(&self.store, (head.number, head_hash));
-        let block = build_block(
-            &self.spec,
-            &branch,
+        let building = Building::begin(
+            self.spec(),
+            BranchOf::new(Arc::clone(self.store()), (head.number, head_hash)),
             (head, head_hash),
             &request.attributes,
             &request.transactions,
+            !request.no_tx_pool,
         );
-        match block {
-            Ok(block) => {
+        match building {
+            Ok(building) => {
+                let building = self.fill(building)?;
                 if self.payloads.len() == KEPT_PAYLOADS {
                     self.payloads.pop_front();
                 }
-                self.payloads.push_back((request.id, block));
+                self.payloads
+                    .push_back((request.id, Payload::Open(Box::new(building))));
                 Ok(())
             }
             Err(error) if error.is_invalid_block() => {
@@ -263,28 +421,23 @@ impl Engine {
     fn path_to(&self, hash: B256, head: &Header) -> Result<ChainUpdate, EngineError> {
         let mut added = Vec::new();
         let mut next = (head.number, hash, head.parent_hash);
-        while self.store.canonical(next.0)? != Some(next.1) {
+        let store = self.store();
+        while store.canonical(next.0)? != Some(next.1) {
             added.push((next.0, next.1));
-            let parent = self
-                .store
-                .header(next.2)?
-                .ok_or_else(|| StoreError::Malformed {
-                    what: "parent of block",
-                    key: next.1.to_string(),
-                })?;
+            let parent = store.header(next.2)?.ok_or_else(|| missing(next.2))?;
             next = (parent.number, next.2, parent.parent_hash);
         }
         added.reverse();
         let shared = next.0;
         let mut removed = Vec::new();
         let mut number = shared + 1;
-        while let Some(old) = self.store.canonical(number)? {
+        while let Some(old) = store.canonical(number)? {
             removed.push((number, old));
             number += 1;
         }
         let labels = Labels {
             head: hash,
-            ..self.labels
+            ..self.labels()
         };
         Ok(ChainUpdate {
             removed,
@@ -309,7 +462,7 @@ impl Engine {
             hash,
             problem,
         };
-        let Some(header) = self.store.header(hash)? else {
+        let Some(header) = self.store().header(hash)? else {
             return Err(wrong("not known"));
         };
         let number = header.number;
@@ -317,13 +470,33 @@ impl Engine {
         let on_chain = match added {
             Some((_, there)) => Some(*there),
             None if number > head.number => None,
-            None => self.store.canonical(number)?,
+            None => self.store().canonical(number)?,
         };
         if on_chain == Some(hash) {
             Ok(())
         } else {
             Err(wrong("not on the head's chain"))
         }
+    }
+}
+
+/// What the pool must know of a block, and the state that the block left.
+fn pool_head(
+    spec: &ChainSpec,
+    store: &Arc<Store>,
+    header: &Header,
+    hash: B256,
+) -> Result<(PoolHead, StateAt<BranchOf>), PoolHeadError> {
+    let branch = BranchOf::new(Arc::clone(store), (header.number, hash));
+    let state = StateAt::new(branch, header.state_root);
+    let head = PoolHead::read(spec, header, hash, &state)?;
+    Ok((head, state))
+}
+
+fn missing(hash: B256) -> StoreError {
+    StoreError::Malformed {
+        what: "header of block",
+        key: hash.to_string(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     chain_spec::ChainSpec,
     engine::{BuildRequest, Engine, EngineError, ForkChoice, Status},
     payload_id::PayloadId,
+    view::View,
 };
 use alloy_consensus::proofs::ordered_trie_root_with_encoder;
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
@@ -20,7 +21,7 @@ use doppio_protocol::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Codes of the Engine API.
 mod code {
@@ -58,7 +59,8 @@ const MAX_BODIES: u64 = 1024;
 /// The Engine API of an engine.
 #[derive(Clone, Debug)]
 pub struct EngineApi {
-    engine: Arc<RwLock<Engine>>,
+    engine: Arc<Mutex<Engine>>,
+    view: Arc<View>,
 }
 
 /// The era of a time, as far as the Engine API's versions know it.
@@ -172,10 +174,16 @@ impl From<EngineError> for RpcError {
             EngineError::InvalidForkChoice { .. } => code::INVALID_FORK_CHOICE,
             EngineError::InvalidAttributes(_) => code::INVALID_ATTRIBUTES,
             EngineError::UnknownPayload(_) => code::UNKNOWN_PAYLOAD,
-            EngineError::Store(_) | EngineError::Internal(_) => code::INTERNAL,
+            EngineError::Store(_) | EngineError::Internal(_) | EngineError::Pool(_) => {
+                code::INTERNAL
+            }
         };
         error(code, failure.to_string())
     }
+}
+
+fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
+    engine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A method's parameters, taken one by one.
@@ -214,8 +222,9 @@ impl Params {
 
 impl EngineApi {
     /// The Engine API of an engine.
-    pub const fn new(engine: Arc<RwLock<Engine>>) -> Self {
-        Self { engine }
+    pub fn new(engine: Arc<Mutex<Engine>>) -> Self {
+        let view = Arc::clone(lock(&engine).view());
+        Self { engine, view }
     }
 
     /// Answers a call.
@@ -252,15 +261,8 @@ impl EngineApi {
         }
     }
 
-    fn read<T>(&self, action: impl FnOnce(&Engine) -> Result<T, RpcError>) -> Result<T, RpcError> {
-        action(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn write<T>(
-        &self,
-        action: impl FnOnce(&mut Engine) -> Result<T, RpcError>,
-    ) -> Result<T, RpcError> {
-        action(&mut self.engine.write().unwrap_or_else(PoisonError::into_inner))
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
     }
 
     // spec: opstack 4.1
@@ -282,53 +284,53 @@ impl EngineApi {
             None
         };
         params.end()?;
-        self.write(|engine| {
-            let era = Era::at(engine.spec(), payload.timestamp.to());
-            check_payload_version(version, era, &payload)?;
-            if version >= 3 && hashes.is_none() {
-                return Err(invalid_params("nil versionedHashes post-cancun"));
-            }
-            if version >= 3 && beacon_root.is_none() {
-                return Err(invalid_params("nil beaconRoot post-cancun"));
-            }
-            if version >= 4 && requests.is_none() {
-                return Err(invalid_params("nil executionRequests post-prague"));
-            }
-            let refused = |reason: &str| {
-                let status = Status::Invalid {
-                    latest_valid: None,
-                    reason: reason.to_owned(),
-                };
-                Ok(status_json(&status, payload.block_hash))
+        let era = Era::at(self.view.spec(), payload.timestamp.to());
+        check_payload_version(version, era, &payload)?;
+        if version >= 3 && hashes.is_none() {
+            return Err(invalid_params("nil versionedHashes post-cancun"));
+        }
+        if version >= 3 && beacon_root.is_none() {
+            return Err(invalid_params("nil beaconRoot post-cancun"));
+        }
+        if version >= 4 && requests.is_none() {
+            return Err(invalid_params("nil executionRequests post-prague"));
+        }
+        let refused = |reason: &str| {
+            let status = Status::Invalid {
+                latest_valid: None,
+                reason: reason.to_owned(),
             };
-            // an L2 block has no blobs, no withdrawals and no requests
-            if hashes.is_some_and(|hashes| !hashes.is_empty()) {
-                return refused("invalid number of versionedHashes: there are no blobs");
-            }
-            if requests.is_some_and(|requests| !requests.is_empty()) {
-                return refused("requests should be empty for Isthmus blocks");
-            }
-            if payload
-                .withdrawals
-                .as_ref()
-                .is_some_and(|list| !list.is_empty())
-            {
-                return refused("non-empty withdrawals post-Canyon");
-            }
-            let isthmus = matches!(era, Era::Prague | Era::Osaka);
-            if payload.withdrawals_root.is_some() != isthmus {
-                return refused(if isthmus {
-                    "nil withdrawalsRoot post-Isthmus"
-                } else {
-                    "non-nil withdrawalsRoot pre-Isthmus"
-                });
-            }
-            let Some(header) = payload.header(era, beacon_root) else {
-                return refused("invalid baseFeePerGas");
-            };
-            let status = engine.new_payload(payload.block_hash, &header, &payload.transactions)?;
             Ok(status_json(&status, payload.block_hash))
-        })
+        };
+        // an L2 block has no blobs, no withdrawals and no requests
+        if hashes.is_some_and(|hashes| !hashes.is_empty()) {
+            return refused("invalid number of versionedHashes: there are no blobs");
+        }
+        if requests.is_some_and(|requests| !requests.is_empty()) {
+            return refused("requests should be empty for Isthmus blocks");
+        }
+        if payload
+            .withdrawals
+            .as_ref()
+            .is_some_and(|list| !list.is_empty())
+        {
+            return refused("non-empty withdrawals post-Canyon");
+        }
+        let isthmus = matches!(era, Era::Prague | Era::Osaka);
+        if payload.withdrawals_root.is_some() != isthmus {
+            return refused(if isthmus {
+                "nil withdrawalsRoot post-Isthmus"
+            } else {
+                "non-nil withdrawalsRoot pre-Isthmus"
+            });
+        }
+        let Some(header) = payload.header(era, beacon_root) else {
+            return refused("invalid baseFeePerGas");
+        };
+        let status =
+            self.engine()
+                .new_payload(payload.block_hash, &header, &payload.transactions)?;
+        Ok(status_json(&status, payload.block_hash))
     }
 
     // spec: opstack 4.1
@@ -341,47 +343,43 @@ impl EngineApi {
             safe: choice.safe_block_hash,
             finalized: choice.finalized_block_hash,
         };
-        self.write(|engine| {
-            let build = match attributes {
-                None => None,
-                Some(attributes) => {
-                    let spec = engine.spec();
-                    let era = Era::at(spec, attributes.timestamp.to());
-                    check_attributes_version(version, era, &attributes)?;
-                    Some(attributes.request(version, spec, choice.head)?)
-                }
-            };
-            let status = engine.forkchoice_updated(&choice, build.as_ref())?;
-            let id = build
-                .filter(|_| status == Status::Valid)
-                .map(|build| build.id);
-            Ok(json!({
-                "payloadStatus": status_json(&status, choice.head),
-                "payloadId": id.map(|id| id.to_string()),
-            }))
-        })
+        let build = match attributes {
+            None => None,
+            Some(attributes) => {
+                let spec = self.view.spec();
+                let era = Era::at(spec, attributes.timestamp.to());
+                check_attributes_version(version, era, &attributes)?;
+                Some(attributes.request(version, spec, choice.head)?)
+            }
+        };
+        let status = self.engine().forkchoice_updated(&choice, build.as_ref())?;
+        let id = build
+            .filter(|_| status == Status::Valid)
+            .map(|build| build.id);
+        Ok(json!({
+            "payloadStatus": status_json(&status, choice.head),
+            "payloadId": id.map(|id| id.to_string()),
+        }))
     }
 
     fn get_payload(&self, version: u8, mut params: Params) -> Result<Value, RpcError> {
         let id: B64 = params.next("payloadId")?;
         params.end()?;
         let id = PayloadId(id.0);
-        self.read(|engine| {
-            let block = engine.get_payload(id)?;
-            let era = Era::at(engine.spec(), block.header.timestamp);
-            let fits = match version {
-                2 => matches!(era, Era::Paris | Era::Shanghai),
-                3 => era == Era::Cancun,
-                4 => era == Era::Prague,
-                _ => era == Era::Osaka,
-            };
-            if !fits {
-                return Err(unsupported_fork(format!(
-                    "engine_getPayloadV{version} is not for a payload of {era:?}"
-                )));
-            }
-            Ok(envelope(version, era, block))
-        })
+        let block = self.engine().get_payload(id)?;
+        let era = Era::at(self.view.spec(), block.header.timestamp);
+        let fits = match version {
+            2 => matches!(era, Era::Paris | Era::Shanghai),
+            3 => era == Era::Cancun,
+            4 => era == Era::Prague,
+            _ => era == Era::Osaka,
+        };
+        if !fits {
+            return Err(unsupported_fork(format!(
+                "engine_getPayloadV{version} is not for a payload of {era:?}"
+            )));
+        }
+        Ok(envelope(version, era, &block))
     }
 
     fn bodies_by_hash(&self, mut params: Params) -> Result<Value, RpcError> {
@@ -393,12 +391,7 @@ impl EngineApi {
                 format!("more than {MAX_BODIES} bodies"),
             ));
         }
-        self.read(|engine| {
-            hashes
-                .iter()
-                .map(|hash| body(engine, *hash))
-                .collect::<Result<Value, _>>()
-        })
+        hashes.iter().map(|hash| self.body(*hash)).collect()
     }
 
     fn bodies_by_range(&self, mut params: Params) -> Result<Value, RpcError> {
@@ -415,34 +408,29 @@ impl EngineApi {
                 format!("more than {MAX_BODIES} bodies"),
             ));
         }
-        self.read(|engine| {
-            let mut bodies = Vec::new();
-            for number in start..start.saturating_add(count) {
-                match engine
-                    .store()
-                    .canonical(number)
-                    .map_err(EngineError::from)?
-                {
-                    Some(hash) => bodies.push(body(engine, hash)?),
-                    None => break,
-                }
+        let mut bodies = Vec::new();
+        for number in start..start.saturating_add(count) {
+            let hash = self.view.store().canonical(number);
+            match hash.map_err(EngineError::from)? {
+                Some(hash) => bodies.push(self.body(hash)?),
+                None => break,
             }
-            Ok(Value::Array(bodies))
-        })
+        }
+        Ok(Value::Array(bodies))
     }
-}
 
-/// A block's body; null if there is no such block.
-fn body(engine: &Engine, hash: B256) -> Result<Value, RpcError> {
-    let store = engine.store();
-    let Some(header) = store.header(hash).map_err(EngineError::from)? else {
-        return Ok(Value::Null);
-    };
-    let transactions = store.transactions(hash).map_err(EngineError::from)?;
-    Ok(json!({
-        "transactions": transactions,
-        "withdrawals": header.withdrawals_root.map(|_| [(); 0]),
-    }))
+    /// A block's body; null if there is no such block.
+    fn body(&self, hash: B256) -> Result<Value, RpcError> {
+        let store = self.view.store();
+        let Some(header) = store.header(hash).map_err(EngineError::from)? else {
+            return Ok(Value::Null);
+        };
+        let transactions = store.transactions(hash).map_err(EngineError::from)?;
+        Ok(json!({
+            "transactions": transactions,
+            "withdrawals": header.withdrawals_root.map(|_| [(); 0]),
+        }))
+    }
 }
 
 /// Whether a version of `newPayload` is the one for a payload.
@@ -653,7 +641,7 @@ impl PayloadJson {
 fn envelope(version: u8, era: Era, block: &ExecutedBlock) -> Value {
     let mut envelope = json!({
         "executionPayload": PayloadJson::of(era, block),
-        "blockValue": "0x0",
+        "blockValue": format!("{:#x}", block.fees()),
     });
     if version >= 3 {
         envelope["blobsBundle"] = json!({ "commitments": [], "proofs": [], "blobs": [] });

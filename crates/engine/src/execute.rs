@@ -11,7 +11,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_eips::Typed2718;
 use alloy_evm::{
-    Evm, EvmFactory,
+    Evm, EvmEnv, EvmFactory,
     block::{BlockExecutionError, BlockExecutor, BlockValidationError},
     eth::NextEvmEnvAttributes,
     precompiles::{DynPrecompile, PrecompilesMap},
@@ -60,7 +60,7 @@ pub struct BlockInput {
 }
 
 /// What execution gave.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Executed {
     /// Receipts, one for each transaction.
     pub receipts: Vec<OpReceiptEnvelope>,
@@ -81,6 +81,14 @@ pub enum ExecuteError {
         /// Position in the block.
         index: usize,
         /// Why.
+        reason: String,
+    },
+    /// A transaction for which the block has no gas or no data footprint left. The block is invalid.
+    #[error("transaction {index} does not fit into the block: {reason}")]
+    NoRoom {
+        /// Position in the block.
+        index: usize,
+        /// What there is too little of.
         reason: String,
     },
     /// A transaction of a user in the block that activates a fork. The block is invalid.
@@ -112,37 +120,87 @@ impl ExecuteError {
     pub const fn is_invalid_block(&self) -> bool {
         matches!(
             self,
-            Self::Transaction { .. } | Self::ActivationBlock { .. }
+            Self::Transaction { .. } | Self::NoRoom { .. } | Self::ActivationBlock { .. }
         )
     }
 }
 
-type Db<'a, S> = State<WrapDatabaseRef<&'a StateAt<'a, S>>>;
-type BlockEvm<'a, S> = OpEvm<Db<'a, S>, NoOpInspector, PrecompilesMap, OpTx>;
+type Db<S> = State<WrapDatabaseRef<StateAt<S>>>;
+type BlockEvm<S> = OpEvm<Db<S>, NoOpInspector, PrecompilesMap, OpTx>;
+type Executor<S> = OpBlockExecutor<BlockEvm<S>, OpAlloyReceiptBuilder, OpChainHardforks>;
 
 /// A block that is being executed, transaction by transaction.
 pub struct BlockExecution<'a, S: StateSource> {
     spec: &'a ChainSpec,
-    state: &'a StateAt<'a, S>,
-    executor: OpBlockExecutor<BlockEvm<'a, S>, OpAlloyReceiptBuilder, OpChainHardforks>,
+    executor: Executor<S>,
     /// The fork that the block activates and that bars users' transactions.
     activates: Option<Fork>,
-    executed: usize,
 }
 
 impl<S: StateSource> core::fmt::Debug for BlockExecution<'_, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("BlockExecution")
-            .field("executed", &self.executed)
+            .field("executed", &self.executor.receipts.len())
             .finish_non_exhaustive()
     }
+}
+
+/// A block whose execution was put aside between two transactions. Unlike one that goes on, it may
+/// move to another thread and lends nothing.
+pub struct PausedExecution<S: StateSource> {
+    db: Db<S>,
+    env: EvmEnv<OpSpecId>,
+    context: OpBlockExecutionCtx,
+    receipts: Vec<OpReceiptEnvelope>,
+    gas_used: u64,
+    da_footprint: u64,
+    activates: Option<Fork>,
+}
+
+impl<S: StateSource> core::fmt::Debug for PausedExecution<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("PausedExecution")
+            .field("executed", &self.receipts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: StateSource> PausedExecution<S> {
+    /// Goes on with the block.
+    pub fn resume(self, spec: &ChainSpec) -> BlockExecution<'_, S> {
+        let mut executor = executor(spec, self.db, self.env, self.context);
+        executor.receipts = self.receipts;
+        executor.gas_used = self.gas_used;
+        executor.da_footprint_used = self.da_footprint;
+        BlockExecution {
+            spec,
+            executor,
+            activates: self.activates,
+        }
+    }
+}
+
+/// An executor of the crate, at the beginning of a block.
+fn executor<S: StateSource>(
+    spec: &ChainSpec,
+    db: Db<S>,
+    env: EvmEnv<OpSpecId>,
+    context: OpBlockExecutionCtx,
+) -> Executor<S> {
+    let time = env.block_env.timestamp.saturating_to();
+    let mut evm = OpEvmFactory::<OpTx>::default().create_evm(db, env);
+    if spec.active(Fork::Karst, time) {
+        limit_pairing(evm.components_mut().2);
+    }
+    let receipts = OpAlloyReceiptBuilder::default();
+    OpBlockExecutor::new(evm, context, spec.hardforks().clone(), receipts)
 }
 
 impl<'a, S: StateSource> BlockExecution<'a, S> {
     /// Begins the block after `parent`, in the state that the parent left.
     pub fn begin(
         spec: &'a ChainSpec,
-        state: &'a StateAt<'a, S>,
+        state: StateAt<S>,
         parent: (&Header, B256),
         input: BlockInput,
     ) -> Result<Self, ExecuteError> {
@@ -167,32 +225,25 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
             .with_database(WrapDatabaseRef(state))
             .with_bundle_update()
             .build();
-        let mut evm = OpEvmFactory::<OpTx>::default().create_evm(db, env);
-        if spec.active(Fork::Karst, time) {
-            limit_pairing(evm.components_mut().2);
-        }
         let context = OpBlockExecutionCtx {
             parent_hash,
             parent_beacon_block_root: input.parent_beacon_block_root,
             extra_data: input.extra_data,
         };
-        let receipts = OpAlloyReceiptBuilder::default();
-        let mut executor = OpBlockExecutor::new(evm, context, spec.hardforks().clone(), receipts);
+        let mut executor = executor(spec, db, env, context);
         executor
             .apply_pre_execution_changes()
             .map_err(|error| ExecuteError::Internal(error.to_string()))?;
         Ok(Self {
             spec,
-            state,
             executor,
             activates: activated(spec, parent.timestamp, time),
-            executed: 0,
         })
     }
 
     /// Executes a transaction. If it is refused, the block is as it was before.
     pub fn execute(&mut self, transaction: &BlockTransaction) -> Result<(), ExecuteError> {
-        let index = self.executed;
+        let index = self.executor.receipts.len();
         let tx_type = transaction.value().ty();
         let is_deposit = tx_type == DEPOSIT_TX_TYPE;
         // spec: opstack-2026-09 B #3
@@ -216,10 +267,7 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
             .execute_transaction_without_commit(transaction.clone())
             .and_then(|result| self.executor.commit_transaction(result));
         match result {
-            Ok(_) => {
-                self.executed += 1;
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) => {
                 // Or what it warmed would be warm for the next one. The crates see to this only
                 // when nobody inspects.
@@ -307,9 +355,26 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
         self.executor.da_footprint_used
     }
 
-    /// The chain.
-    pub const fn spec(&self) -> &ChainSpec {
-        self.spec
+    /// Puts the block aside.
+    pub fn pause(self) -> PausedExecution<S> {
+        let OpBlockExecutor {
+            ctx,
+            evm,
+            receipts,
+            gas_used,
+            da_footprint_used,
+            ..
+        } = self.executor;
+        let (db, env) = evm.finish();
+        PausedExecution {
+            db,
+            env,
+            context: ctx,
+            receipts,
+            gas_used,
+            da_footprint: da_footprint_used,
+            activates: self.activates,
+        }
     }
 
     /// Ends the block.
@@ -320,11 +385,14 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
             .map_err(|error| ExecuteError::Internal(error.to_string()))?;
         let (mut db, _) = evm.finish();
         db.merge_transitions(BundleRetention::PlainState);
+        let bundle = db.take_bundle();
+        let WrapDatabaseRef(before) = &db.database;
+        let state = before.apply(&bundle)?;
         Ok(Executed {
             receipts: result.receipts,
             gas_used: result.gas_used,
             da_footprint: result.blob_gas_used,
-            state: self.state.apply(&db.take_bundle())?,
+            state,
         })
     }
 }
@@ -376,7 +444,7 @@ fn refusal(index: usize, error: BlockExecutionError) -> ExecuteError {
                 reason: error.to_string(),
             }
         }
-        BlockExecutionError::Validation(error) => ExecuteError::Transaction {
+        BlockExecutionError::Validation(error) => ExecuteError::NoRoom {
             index,
             reason: error.to_string(),
         },

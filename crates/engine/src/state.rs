@@ -31,6 +31,20 @@ pub trait StateSource: NodeSource {
     }
 }
 
+impl<S: StateSource + ?Sized> StateSource for &S {
+    fn code(&self, hash: &B256) -> Result<Option<Bytes>, SourceError> {
+        (**self).code(hash)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<Option<B256>, SourceError> {
+        (**self).block_hash(number)
+    }
+
+    fn is_witness(&self) -> bool {
+        (**self).is_witness()
+    }
+}
+
 /// The state cannot be read. Never a block's fault.
 #[derive(Clone, Debug, Error)]
 pub enum StateError {
@@ -80,14 +94,14 @@ impl From<SourceError> for StateError {
 impl DBErrorMarker for StateError {}
 
 /// The state at a root.
-pub struct StateAt<'a, S> {
-    source: &'a S,
+pub struct StateAt<S> {
+    source: S,
     root: B256,
     /// Accounts that were read: their storage is looked for under their storage root.
     accounts: RefCell<HashMap<Address, Option<TrieAccount>>>,
 }
 
-impl<S> fmt::Debug for StateAt<'_, S> {
+impl<S> fmt::Debug for StateAt<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StateAt")
             .field("root", &self.root)
@@ -95,9 +109,9 @@ impl<S> fmt::Debug for StateAt<'_, S> {
     }
 }
 
-impl<'a, S: StateSource> StateAt<'a, S> {
+impl<S: StateSource> StateAt<S> {
     /// The state at `root`.
-    pub fn new(source: &'a S, root: B256) -> Self {
+    pub fn new(source: S, root: B256) -> Self {
         Self {
             source,
             root,
@@ -105,12 +119,17 @@ impl<'a, S: StateSource> StateAt<'a, S> {
         }
     }
 
+    /// Where it is read from.
+    pub const fn source(&self) -> &S {
+        &self.source
+    }
+
     /// An account; none if there is no such account.
     pub fn account(&self, address: Address) -> Result<Option<TrieAccount>, StateError> {
         if let Some(account) = self.accounts.borrow().get(&address) {
             return Ok(*account);
         }
-        let account = match trie::get(self.source, self.root, &keccak256(address))? {
+        let account = match trie::get(&self.source, self.root, &keccak256(address))? {
             None => None,
             Some(rlp) => Some(
                 TrieAccount::decode(&mut &rlp[..])
@@ -127,7 +146,7 @@ impl<'a, S: StateSource> StateAt<'a, S> {
             return Ok(U256::ZERO);
         };
         let key = keccak256(slot.to_be_bytes::<32>());
-        match trie::get(self.source, account.storage_root, &key)? {
+        match trie::get(&self.source, account.storage_root, &key)? {
             None => Ok(U256::ZERO),
             Some(rlp) => U256::decode(&mut &rlp[..]).map_err(|error| StateError::Slot {
                 address,
@@ -147,7 +166,10 @@ impl<'a, S: StateSource> StateAt<'a, S> {
 
     /// The state that a block's changes make of this one.
     pub fn apply(&self, bundle: &BundleState) -> Result<StateUpdate, StateError> {
-        let mut update = StateUpdate::default();
+        let mut update = StateUpdate {
+            touched: bundle.state.keys().copied().collect(),
+            ..StateUpdate::default()
+        };
         let mut accounts = Vec::with_capacity(bundle.state.len());
         for (address, changed) in &bundle.state {
             if let Some(value) = self.apply_account(*address, changed, &mut update)? {
@@ -155,7 +177,7 @@ impl<'a, S: StateSource> StateAt<'a, S> {
             }
         }
         accounts.sort_unstable_by_key(|(key, _)| *key);
-        let updated = trie::update(self.source, self.root, accounts)?;
+        let updated = trie::update(&self.source, self.root, accounts)?;
         update.root = updated.root;
         update.nodes.extend(updated.nodes);
         for (hash, code) in &bundle.contracts {
@@ -201,7 +223,7 @@ impl<'a, S: StateSource> StateAt<'a, S> {
         let storage_root = if slots.is_empty() {
             old_root
         } else {
-            let updated = trie::update(self.source, old_root, slots)?;
+            let updated = trie::update(&self.source, old_root, slots)?;
             update.nodes.extend(updated.nodes);
             updated.root
         };
@@ -225,9 +247,11 @@ pub struct StateUpdate {
     pub nodes: Vec<(B256, Vec<u8>)>,
     /// New code by hash.
     pub codes: Vec<(B256, Bytes)>,
+    /// Accounts that were read for a change, whether they changed or not.
+    pub touched: Vec<Address>,
 }
 
-impl<S: StateSource> DatabaseRef for StateAt<'_, S> {
+impl<S: StateSource> DatabaseRef for StateAt<S> {
     type Error = StateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {

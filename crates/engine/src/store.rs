@@ -24,7 +24,7 @@ use redb::{
 };
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use thiserror::Error;
 
@@ -147,6 +147,7 @@ pub struct ChainUpdate {
 pub struct Store {
     database: Database,
     cache: Mutex<NodeCache>,
+    labels: RwLock<Labels>,
 }
 
 impl Store {
@@ -162,70 +163,13 @@ impl Store {
                     error,
                 },
             })?;
-        let store = Self {
+        check(&database, path, genesis)?;
+        let labels = read_labels(&database.begin_read()?)?;
+        Ok(Self {
             database,
             cache: Mutex::default(),
-        };
-        store.check(path, genesis)?;
-        Ok(store)
-    }
-
-    /// Checks that the database is this chain's, and fills it if it is new.
-    fn check(&self, path: &Path, genesis: &Genesis) -> Result<(), StoreError> {
-        let write = self.database.begin_write()?;
-        let (schema, first, is_new) = {
-            let meta = write.open_table(META)?;
-            let schema = meta.get("schema")?.map(|value| value.value().to_vec());
-            let first = meta.get("genesis")?.map(|value| value.value().to_vec());
-            let is_new = meta.first()?.is_none();
-            (schema, first, is_new)
-        };
-        if is_new {
-            Self::write_genesis(&write, genesis)?;
-            return Ok(write.commit()?);
-        }
-        write.abort()?;
-        let found = schema.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
-        if found != Some(SCHEMA) {
-            let path = path.to_owned();
-            return Err(StoreError::Schema { path, found });
-        }
-        let found = first.map_or(B256::ZERO, |bytes| B256::left_padding_from(&bytes));
-        if found != genesis.hash {
-            return Err(StoreError::Genesis {
-                path: path.to_owned(),
-                found,
-                expected: genesis.hash,
-            });
-        }
-        Ok(())
-    }
-
-    fn write_genesis(write: &WriteTransaction, genesis: &Genesis) -> Result<(), StoreError> {
-        put_header(write, genesis.hash, &genesis.header)?;
-        let empty = alloy_rlp::encode(Vec::<Bytes>::new());
-        write
-            .open_table(BODIES)?
-            .insert(&genesis.hash.0, &empty[..])?;
-        write
-            .open_table(RECEIPTS)?
-            .insert(&genesis.hash.0, &empty[..])?;
-        put_state(write, &genesis.nodes, &genesis.codes)?;
-        write
-            .open_table(CANONICAL)?
-            .insert(genesis.header.number, &genesis.hash.0)?;
-        put_labels(
-            write,
-            &Labels {
-                head: genesis.hash,
-                safe: B256::ZERO,
-                finalized: B256::ZERO,
-            },
-        )?;
-        let mut meta = write.open_table(META)?;
-        meta.insert("schema", &SCHEMA.to_be_bytes()[..])?;
-        meta.insert("genesis", &genesis.hash.0[..])?;
-        Ok(())
+            labels: RwLock::new(labels),
+        })
     }
 
     /// Keeps a block and what its execution made.
@@ -276,25 +220,13 @@ impl Store {
         }
         put_labels(&write, &update.labels)?;
         write.commit()?;
+        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = update.labels;
         Ok(())
     }
 
     /// The labels.
-    pub fn labels(&self) -> Result<Labels, StoreError> {
-        let meta = self.read()?.open_table(META)?;
-        let label = |name: &'static str| -> Result<B256, StoreError> {
-            let value = meta.get(name)?.ok_or_else(|| malformed("label", name))?;
-            let bytes: Hash = value
-                .value()
-                .try_into()
-                .map_err(|_| malformed("label", name))?;
-            Ok(bytes.into())
-        };
-        Ok(Labels {
-            head: label("head")?,
-            safe: label("safe")?,
-            finalized: label("finalized")?,
-        })
+    pub fn labels(&self) -> Labels {
+        *self.labels.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A header by its hash.
@@ -365,6 +297,81 @@ impl Store {
         let code = codes.get(&hash.0)?;
         Ok(code.map(|code| Bytes::copy_from_slice(code.value())))
     }
+}
+
+/// Checks that the database is this chain's, and fills it if it is new.
+fn check(database: &Database, path: &Path, genesis: &Genesis) -> Result<(), StoreError> {
+    let write = database.begin_write()?;
+    let (schema, first, is_new) = {
+        let meta = write.open_table(META)?;
+        let schema = meta.get("schema")?.map(|value| value.value().to_vec());
+        let first = meta.get("genesis")?.map(|value| value.value().to_vec());
+        let is_new = meta.first()?.is_none();
+        (schema, first, is_new)
+    };
+    if is_new {
+        write_genesis(&write, genesis)?;
+        return Ok(write.commit()?);
+    }
+    write.abort()?;
+    let found = schema.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+    if found != Some(SCHEMA) {
+        let path = path.to_owned();
+        return Err(StoreError::Schema { path, found });
+    }
+    let found = first.map_or(B256::ZERO, |bytes| B256::left_padding_from(&bytes));
+    if found != genesis.hash {
+        return Err(StoreError::Genesis {
+            path: path.to_owned(),
+            found,
+            expected: genesis.hash,
+        });
+    }
+    Ok(())
+}
+
+fn write_genesis(write: &WriteTransaction, genesis: &Genesis) -> Result<(), StoreError> {
+    put_header(write, genesis.hash, &genesis.header)?;
+    let empty = alloy_rlp::encode(Vec::<Bytes>::new());
+    write
+        .open_table(BODIES)?
+        .insert(&genesis.hash.0, &empty[..])?;
+    write
+        .open_table(RECEIPTS)?
+        .insert(&genesis.hash.0, &empty[..])?;
+    put_state(write, &genesis.nodes, &genesis.codes)?;
+    write
+        .open_table(CANONICAL)?
+        .insert(genesis.header.number, &genesis.hash.0)?;
+    put_labels(
+        write,
+        &Labels {
+            head: genesis.hash,
+            safe: B256::ZERO,
+            finalized: B256::ZERO,
+        },
+    )?;
+    let mut meta = write.open_table(META)?;
+    meta.insert("schema", &SCHEMA.to_be_bytes()[..])?;
+    meta.insert("genesis", &genesis.hash.0[..])?;
+    Ok(())
+}
+
+fn read_labels(read: &ReadTransaction) -> Result<Labels, StoreError> {
+    let meta = read.open_table(META)?;
+    let label = |name: &'static str| -> Result<B256, StoreError> {
+        let value = meta.get(name)?.ok_or_else(|| malformed("label", name))?;
+        let bytes: Hash = value
+            .value()
+            .try_into()
+            .map_err(|_| malformed("label", name))?;
+        Ok(bytes.into())
+    };
+    Ok(Labels {
+        head: label("head")?,
+        safe: label("safe")?,
+        finalized: label("finalized")?,
+    })
 }
 
 fn malformed(what: &'static str, key: impl ToString) -> StoreError {
@@ -469,27 +476,27 @@ impl NodeSource for Store {
 }
 
 /// The state of a block whose ancestors are looked for along its parents.
-#[derive(Clone, Copy, Debug)]
-pub struct BranchOf<'a> {
-    store: &'a Store,
+#[derive(Clone, Debug)]
+pub struct BranchOf {
+    store: Arc<Store>,
     /// Height and hash of the block whose child is executed.
     tip: (u64, B256),
 }
 
-impl<'a> BranchOf<'a> {
+impl BranchOf {
     /// What the child of a block sees.
-    pub const fn new(store: &'a Store, tip: (u64, B256)) -> Self {
+    pub const fn new(store: Arc<Store>, tip: (u64, B256)) -> Self {
         Self { store, tip }
     }
 }
 
-impl NodeSource for BranchOf<'_> {
+impl NodeSource for BranchOf {
     fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
         self.store.node(hash)
     }
 }
 
-impl StateSource for BranchOf<'_> {
+impl StateSource for BranchOf {
     fn code(&self, hash: &B256) -> Result<Option<Bytes>, SourceError> {
         Ok(self.store.read_code(hash)?)
     }

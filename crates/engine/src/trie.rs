@@ -18,6 +18,12 @@ pub trait NodeSource {
     fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError>;
 }
 
+impl<S: NodeSource + ?Sized> NodeSource for &S {
+    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
+        (**self).node(hash)
+    }
+}
+
 /// The place where the nodes are cannot be read.
 #[derive(Clone, Debug, Error)]
 #[error("trie nodes cannot be read: {0}")]

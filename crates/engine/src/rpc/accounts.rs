@@ -1,7 +1,7 @@
 //! `eth_*`: accounts and their proofs, at any block.
 
 use super::{
-    chain::{BlockHeader, Chain, state},
+    chain::{BlockHeader, Chain},
     error::RpcError,
     methods::{Method, method},
     params::{Params, quantity},
@@ -28,11 +28,10 @@ fn read(
     chain: &Chain<'_>,
     params: &mut Params,
     address: Address,
-    make: impl FnOnce(&StateAt<'_, BranchOf<'_>>, Option<TrieAccount>) -> Result<Value, RpcError>,
+    make: impl FnOnce(&StateAt<BranchOf>, Option<TrieAccount>) -> Result<Value, RpcError>,
 ) -> Result<Value, RpcError> {
     let block = chain.state_of(params.required::<BlockId>()?)?;
-    let source = chain.source(&block);
-    let state = state(&source, &block);
+    let state = chain.state(&block);
     let account = state.account(address)?;
     make(&state, account)
 }
@@ -102,8 +101,7 @@ fn proof(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
         .collect::<Result<Vec<_>, _>>()?;
     let block = chain.state_of(params.required::<BlockId>()?)?;
     let BlockHeader { header, .. } = &block;
-    let source = chain.source(&block);
-    let state = state(&source, &block);
+    let state = chain.state(&block);
     let account = state.account(address)?;
     let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let mut storage = Vec::with_capacity(slots.len());
@@ -118,14 +116,14 @@ fn proof(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
         storage.push(json!({
             "key": key,
             "value": quantity(state.storage(address, slot)?),
-            "proof": trie::prove(&source, storage_root, &path)?,
+            "proof": trie::prove(state.source(), storage_root, &path)?,
         }));
     }
     // geth has zeros for an account that is not there
     let hash = |found: Option<B256>| json!(found.unwrap_or_default());
     Ok(json!({
         "address": address,
-        "accountProof": trie::prove(&source, header.state_root, &keccak256(address))?,
+        "accountProof": trie::prove(state.source(), header.state_root, &keccak256(address))?,
         "balance": quantity(account.map_or(U256::ZERO, |account| account.balance)),
         "codeHash": hash(account.map(|account| account.code_hash)),
         "nonce": quantity(account.map_or(0, |account| account.nonce)),

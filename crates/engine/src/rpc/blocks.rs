@@ -125,7 +125,7 @@ fn block_receipts(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcErr
     let found = chain.find(params.required::<BlockId>()?)?;
     or_null(&chain, found, |block| {
         let receipts = chain.receipts(block.hash)?;
-        receipt_json::receipts(chain.engine.spec(), &block, &receipts).map(Value::Array)
+        receipt_json::receipts(chain.view.spec(), &block, &receipts).map(Value::Array)
     })
 }
 
@@ -227,7 +227,7 @@ fn transaction_receipt(chain: Chain<'_>, params: &mut Params) -> Result<Value, R
         return Ok(Value::Null);
     };
     let receipts = chain.receipts(block.hash)?;
-    let mut receipts = receipt_json::receipts(chain.engine.spec(), &block, &receipts)?;
+    let mut receipts = receipt_json::receipts(chain.view.spec(), &block, &receipts)?;
     Ok(if index < receipts.len() {
         receipts.swap_remove(index)
     } else {

@@ -4,7 +4,7 @@
 //! the sender's code is checked, L1 costs nothing, and the gas is capped.
 
 use super::{
-    chain::{BlockHeader, Chain, state},
+    chain::{BlockHeader, Chain},
     error::{RpcError, code},
     methods::{Method, method},
     overrides::{BlockOverrides, StateOverrides},
@@ -132,22 +132,22 @@ enum Refused {
 }
 
 /// Where transactions are tried.
-struct Trial<'a, 's> {
-    state: &'a StateAt<'s, BranchOf<'s>>,
+struct Trial<'a> {
+    state: &'a StateAt<BranchOf>,
     env: EvmEnv<OpSpecId>,
     karst: bool,
     overrides: StateOverrides,
 }
 
-impl<'a, 's> Trial<'a, 's> {
+impl<'a> Trial<'a> {
     fn new(
         chain: &Chain<'_>,
         block: &BlockHeader,
-        state: &'a StateAt<'s, BranchOf<'s>>,
+        state: &'a StateAt<BranchOf>,
         overrides: StateOverrides,
         block_overrides: BlockOverrides,
     ) -> Self {
-        let spec = chain.engine.spec();
+        let spec = chain.view.spec();
         let mut env = evm_env_for_op_block(&block.header, spec.hardforks(), spec.chain_id);
         env.cfg_env.disable_nonce_check = true;
         env.cfg_env.disable_eip3607 = true;
@@ -321,10 +321,9 @@ fn call(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
     let args: CallArgs = params.required()?;
     let block = chain.state_of(params.optional::<BlockId>()?.unwrap_or_default())?;
     let (overrides, block_overrides) = overrides(params)?;
-    let source = chain.source(&block);
-    let state = state(&source, &block);
+    let state = chain.state(&block);
     let cap = chain.settings.gas_cap;
-    let transaction = args.transaction(chain.engine.spec().chain_id, cap)?;
+    let transaction = args.transaction(chain.view.spec().chain_id, cap)?;
     let trial = Trial::new(&chain, &block, &state, overrides, block_overrides);
     let result = trial.run(&transaction).map_err(|refused| match refused {
         Refused::Wrong(text) | Refused::Gas(text) => RpcError::failed(format!(
@@ -348,9 +347,8 @@ fn estimate_gas(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError
     let args: CallArgs = params.required()?;
     let block = chain.state_of(params.optional::<BlockId>()?.unwrap_or_default())?;
     let (overrides, block_overrides) = overrides(params)?;
-    let source = chain.source(&block);
-    let state = state(&source, &block);
-    let spec = chain.engine.spec();
+    let state = chain.state(&block);
+    let spec = chain.view.spec();
     let asked = args.gas.unwrap_or_default().0;
     let cap = chain.settings.gas_cap;
     let mut transaction = args.transaction(spec.chain_id, cap)?;
@@ -370,7 +368,7 @@ fn estimate_gas(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError
 }
 
 /// The gas that the sender can pay.
-fn affordable(trial: &Trial<'_, '_>, transaction: &TxEnv) -> Result<u64, RpcError> {
+fn affordable(trial: &Trial<'_>, transaction: &TxEnv) -> Result<u64, RpcError> {
     let mut database = CacheDB::new(trial.state);
     trial.overrides.apply(&mut database)?;
     let balance = database
@@ -385,11 +383,7 @@ fn affordable(trial: &Trial<'_, '_>, transaction: &TxEnv) -> Result<u64, RpcErro
 }
 
 /// The least gas, nearly, with which a transaction succeeds, found by halving.
-fn estimate(
-    trial: &Trial<'_, '_>,
-    transaction: &mut TxEnv,
-    mut high: u64,
-) -> Result<u64, RpcError> {
+fn estimate(trial: &Trial<'_>, transaction: &mut TxEnv, mut high: u64) -> Result<u64, RpcError> {
     let mut with = |gas| {
         transaction.gas_limit = gas;
         match trial.run(transaction) {

@@ -2,16 +2,17 @@
 
 use super::{error::RpcError, methods::Settings};
 use crate::{
-    engine::Engine,
     state::StateAt,
-    store::{BranchOf, StoreError, TransactionPlace},
+    store::{BranchOf, Labels, StoreError, TransactionPlace},
     transaction::{BlockTransaction, decode_transactions},
+    view::View,
 };
 use alloy_consensus::Header;
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Encodable, Header as RlpHeader};
 use op_alloy_consensus::OpReceiptEnvelope;
+use std::sync::Arc;
 
 /// A stored block's header.
 #[derive(Clone, Debug)]
@@ -32,14 +33,16 @@ pub(crate) struct StoredBlock {
 /// A chain as its readers see it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain<'a> {
-    pub(crate) engine: &'a Engine,
+    pub(crate) view: &'a View,
+    /// The labels when the call came.
+    pub(crate) labels: Labels,
     pub(crate) settings: &'a Settings,
 }
 
 impl<'a> Chain<'a> {
     /// The newest block.
     pub(crate) fn head(&self) -> Result<BlockHeader, RpcError> {
-        self.stored(self.engine.labels().head)
+        self.stored(self.labels.head)
     }
 
     /// A header that must be there.
@@ -50,7 +53,7 @@ impl<'a> Chain<'a> {
 
     /// The header of a hash, canonical or not.
     pub(crate) fn by_hash(&self, hash: B256) -> Result<Option<BlockHeader>, RpcError> {
-        let header = self.engine.store().header(hash)?;
+        let header = self.view.store().header(hash)?;
         Ok(header.map(|header| BlockHeader { hash, header }))
     }
 
@@ -59,7 +62,7 @@ impl<'a> Chain<'a> {
         &self,
         number: BlockNumberOrTag,
     ) -> Result<Option<BlockHeader>, RpcError> {
-        let labels = self.engine.labels();
+        let labels = self.labels;
         let number = match number {
             BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => return self.head().map(Some),
             BlockNumberOrTag::Safe if labels.safe.is_zero() => {
@@ -73,7 +76,7 @@ impl<'a> Chain<'a> {
             BlockNumberOrTag::Earliest => self.settings.first_block,
             BlockNumberOrTag::Number(number) => number,
         };
-        match self.engine.store().canonical(number)? {
+        match self.view.store().canonical(number)? {
             None => Ok(None),
             Some(hash) => self.stored(hash).map(Some),
         }
@@ -88,7 +91,7 @@ impl<'a> Chain<'a> {
         let found = self.by_hash(hash.block_hash)?;
         if let Some(block) = &found
             && hash.require_canonical == Some(true)
-            && self.engine.store().canonical(block.header.number)? != Some(block.hash)
+            && self.view.store().canonical(block.header.number)? != Some(block.hash)
         {
             return Err(RpcError::failed("hash is not currently canonical"));
         }
@@ -104,14 +107,14 @@ impl<'a> Chain<'a> {
     /// The whole block of a header.
     pub(crate) fn block(&self, found: BlockHeader) -> Result<StoredBlock, RpcError> {
         let BlockHeader { hash, header } = found;
-        let transactions =
-            self.engine
-                .store()
-                .transactions(hash)?
-                .ok_or(StoreError::Malformed {
-                    what: "body of block",
-                    key: hash.to_string(),
-                })?;
+        let transactions = self
+            .view
+            .store()
+            .transactions(hash)?
+            .ok_or(StoreError::Malformed {
+                what: "body of block",
+                key: hash.to_string(),
+            })?;
         Ok(StoredBlock {
             hash,
             header,
@@ -121,7 +124,7 @@ impl<'a> Chain<'a> {
 
     /// The receipts of a block, one for each transaction.
     pub(crate) fn receipts(&self, hash: B256) -> Result<Vec<OpReceiptEnvelope>, RpcError> {
-        let receipts = self.engine.store().receipts(hash)?;
+        let receipts = self.view.store().receipts(hash)?;
         Ok(receipts.ok_or(StoreError::Malformed {
             what: "receipts of block",
             key: hash.to_string(),
@@ -130,7 +133,7 @@ impl<'a> Chain<'a> {
 
     /// The canonical block that has a transaction, and where.
     pub(crate) fn transaction(&self, hash: B256) -> Result<Option<(StoredBlock, usize)>, RpcError> {
-        let Some(TransactionPlace { block, index }) = self.engine.store().transaction(hash)? else {
+        let Some(TransactionPlace { block, index }) = self.view.store().transaction(hash)? else {
             return Ok(None);
         };
         let Some(found) = self.by_number(block.into())? else {
@@ -140,18 +143,12 @@ impl<'a> Chain<'a> {
         Ok(Some((self.block(found)?, index)))
     }
 
-    /// Where the state that a block left is read from.
-    pub(crate) const fn source(&self, block: &BlockHeader) -> BranchOf<'a> {
-        BranchOf::new(self.engine.store(), (block.header.number, block.hash))
+    /// The state that a block left.
+    pub(crate) fn state(&self, block: &BlockHeader) -> StateAt<BranchOf> {
+        let tip = (block.header.number, block.hash);
+        let branch = BranchOf::new(Arc::clone(self.view.store()), tip);
+        StateAt::new(branch, block.header.state_root)
     }
-}
-
-/// The state that a block left.
-pub(crate) fn state<'s>(
-    source: &'s BranchOf<'_>,
-    block: &BlockHeader,
-) -> StateAt<'s, BranchOf<'s>> {
-    StateAt::new(source, block.header.state_root)
 }
 
 impl StoredBlock {

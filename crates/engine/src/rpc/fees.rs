@@ -173,7 +173,7 @@ impl History {
         percentiles: &[f64],
     ) -> Result<(), RpcError> {
         let header = &block.header;
-        let next = header::next_base_fee(chain.engine.spec(), header, header.timestamp + 1)
+        let next = header::next_base_fee(chain.view.spec(), header, header.timestamp + 1)
             .map_err(|error| RpcError::internal(error.to_string()))?;
         // without blobs their fee is the least, once there is one
         let blob_base_fee = quantity(u8::from(header.excess_blob_gas.is_some()));

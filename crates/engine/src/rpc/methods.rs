@@ -4,11 +4,11 @@ use super::{
     accounts, blocks, call, chain::Chain, error::RpcError, fees, logs, node, params::Params,
 };
 use crate::{
-    engine::Engine,
     engine_api::{CAPABILITIES, EngineApi},
+    view::View,
 };
 use serde_json::Value;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// Methods that a server offers.
 pub trait MethodSet: Send + Sync + 'static {
@@ -99,16 +99,16 @@ const ALL: [&[Method]; 6] = [
 /// The methods that read a chain: namespaces `eth`, `debug`, `net`, `web3`.
 #[derive(Debug)]
 pub struct ChainApi {
-    engine: Arc<RwLock<Engine>>,
+    view: Arc<View>,
     settings: Settings,
     namespaces: Vec<String>,
 }
 
 impl ChainApi {
     /// The methods of some namespaces.
-    pub fn new(engine: Arc<RwLock<Engine>>, settings: Settings, namespaces: &[&str]) -> Self {
+    pub fn new(view: Arc<View>, settings: Settings, namespaces: &[&str]) -> Self {
         Self {
-            engine,
+            view,
             settings,
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
         }
@@ -133,9 +133,9 @@ impl MethodSet for ChainApi {
             .find(|method| method.name == name)
             .ok_or_else(|| RpcError::method_not_found(name))?;
         let mut params = Params::new(params, method.arguments)?;
-        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
         let chain = Chain {
-            engine: &engine,
+            view: &self.view,
+            labels: self.view.labels(),
             settings: &self.settings,
         };
         (method.run)(chain, &mut params)

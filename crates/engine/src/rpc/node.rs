@@ -29,7 +29,7 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 fn chain_id(chain: Chain<'_>, _: &mut Params) -> Result<Value, RpcError> {
-    Ok(quantity(chain.engine.spec().chain_id))
+    Ok(quantity(chain.view.spec().chain_id))
 }
 
 /// Blocks come from the rollup node alone: the engine itself never catches up with anybody.
@@ -67,7 +67,7 @@ fn chain_config(chain: Chain<'_>, _: &mut Params) -> Result<Value, RpcError> {
 }
 
 fn net_version(chain: Chain<'_>, _: &mut Params) -> Result<Value, RpcError> {
-    Ok(json!(chain.engine.spec().chain_id.to_string()))
+    Ok(json!(chain.view.spec().chain_id.to_string()))
 }
 
 fn net_listening(_: Chain<'_>, _: &mut Params) -> Result<Value, RpcError> {

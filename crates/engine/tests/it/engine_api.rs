@@ -2,13 +2,13 @@
 
 use crate::chain::{Chain, RecordedBlock};
 use alloy_primitives::{B256, Bytes, hex};
-use doppio_engine::{Engine, EngineApi, RpcError, Store};
+use doppio_engine::{Engine, EngineApi, EngineSettings, RpcError, Store};
 use doppio_protocol::config::Fork;
 use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex},
 };
 
 /// An engine of a test, and its database; gone when dropped.
@@ -25,8 +25,8 @@ impl Node {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("api_{test}.redb"));
         let _ = fs::remove_file(&path);
         let store = Store::open(&path, &chain.genesis, 16 << 20).unwrap();
-        let engine = Engine::new(chain.genesis.clone(), store).unwrap();
-        let api = EngineApi::new(Arc::new(RwLock::new(engine)));
+        let engine = Engine::new(chain.genesis.clone(), store, &EngineSettings::default()).unwrap();
+        let api = EngineApi::new(Arc::new(Mutex::new(engine)));
         Some(Self { chain, api, path })
     }
 

@@ -3,7 +3,8 @@
 use crate::chain::{Chain, RecordedBlock};
 use alloy_primitives::{B256, Bytes};
 use doppio_engine::{
-    Attributes, BuildRequest, Engine, EngineError, ForkChoice, PayloadId, Status, Store, StoreError,
+    Attributes, BuildRequest, Engine, EngineError, EngineSettings, ForkChoice, PayloadId, Status,
+    Store, StoreError,
 };
 use std::{
     fs,
@@ -25,7 +26,7 @@ impl Database {
 
     fn open(&self, chain: &Chain) -> Engine {
         let store = Store::open(&self.0, &chain.genesis, CACHE).unwrap();
-        Engine::new(chain.genesis.clone(), store).unwrap()
+        Engine::new(chain.genesis.clone(), store, &EngineSettings::default()).unwrap()
     }
 }
 
@@ -92,11 +93,11 @@ fn a_chain_is_there_again_after_a_restart_and_goes_on() {
     let database = Database::new("restart");
     let mut engine = database.open(&chain);
     import(&mut engine, &chain, 100);
-    let labels = *engine.labels();
+    let labels = engine.labels();
     assert_eq!(labels.head, chain.blocks[99].hash);
     drop(engine);
     let mut engine = database.open(&chain);
-    assert_eq!(*engine.labels(), labels);
+    assert_eq!(engine.labels(), labels);
     for (number, block) in (1..).zip(&chain.blocks[..100]) {
         let store = engine.store();
         assert_eq!(store.canonical(number).unwrap(), Some(block.hash));

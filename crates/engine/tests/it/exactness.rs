@@ -382,8 +382,7 @@ fn b8_a_refused_transaction_warms_nothing() {
     // 21,000, PUSH20, BALANCE of a cold account
     assert_eq!(alone.header.gas_used, 21_000 + 3 + 2_600);
 
-    let state = chain.state();
-    let mut block = chain.begin(&state);
+    let mut block = chain.begin(chain.state());
     let error = block.execute(&decode_transaction(0, &refused).unwrap());
     assert!(error.unwrap_err().is_invalid_block());
     assert_eq!(block.gas_used(), 0);

@@ -3,7 +3,7 @@
 use crate::chain::Chain;
 use alloy_primitives::B256;
 use doppio_engine::{
-    Engine, EngineApi, ForkChoice, Status, Store,
+    Engine, EngineApi, EngineSettings, ForkChoice, Status, Store,
     rpc::{ChainApi, JwtSecret, Limits, Listen, MethodSet, Server, Settings, Transport},
 };
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, RwLock},
+    sync::{Arc, LazyLock, Mutex},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -63,7 +63,8 @@ impl Node {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rpc-{test}.redb"));
         let _ = fs::remove_file(&file);
         let store = Store::open(&file, &chain.genesis, 64 << 20).unwrap();
-        let mut engine = Engine::new(chain.genesis.clone(), store).unwrap();
+        let mut engine =
+            Engine::new(chain.genesis.clone(), store, &EngineSettings::default()).unwrap();
         let count = count.min(chain.blocks.len());
         for block in &chain.blocks[..count] {
             let status = engine.new_payload(block.hash, &block.header, &block.transactions);
@@ -86,18 +87,19 @@ impl Node {
                 Status::Valid
             );
         }
-        let engine = Arc::new(RwLock::new(engine));
+        let view = Arc::clone(engine.view());
+        let engine = Arc::new(Mutex::new(engine));
         let settings = Settings {
             chain_config: json!({ "chainId": 901 }),
             ..Settings::default()
         };
         let api = |namespaces: &[&str]| -> Arc<dyn MethodSet> {
-            let engine = Arc::clone(&engine);
-            Arc::new(ChainApi::new(engine, settings.clone(), namespaces))
+            let view = Arc::clone(&view);
+            Arc::new(ChainApi::new(view, settings.clone(), namespaces))
         };
         let public = [api(&["eth", "debug", "net", "web3"])];
         let authenticated: [Arc<dyn MethodSet>; 2] =
-            [Arc::new(EngineApi::new(Arc::clone(&engine))), api(&["eth"])];
+            [Arc::new(EngineApi::new(engine)), api(&["eth"])];
         let with_secret = Listen {
             secret: Some(JwtSecret::parse(SECRET).unwrap()),
             ..listen(Transport::Both, Limits::ENGINE)

@@ -224,13 +224,13 @@ impl SmallChain {
     /// Begins the next block.
     pub(crate) fn begin<'a>(
         &'a self,
-        state: &'a StateAt<'a, MemoryStore>,
-    ) -> BlockExecution<'a, MemoryStore> {
+        state: StateAt<&'a MemoryStore>,
+    ) -> BlockExecution<'a, &'a MemoryStore> {
         let spec = &self.genesis.spec;
         BlockExecution::begin(spec, state, self.parent(), self.input()).unwrap()
     }
 
-    pub(crate) fn state(&self) -> StateAt<'_, MemoryStore> {
+    pub(crate) fn state(&self) -> StateAt<&MemoryStore> {
         StateAt::new(&self.store, self.genesis.header.state_root)
     }
 

@@ -112,7 +112,7 @@ fn assert_executed(vectors: &Vectors, name: &str, missing: Map<String, Value>) {
         extra_data: Bytes::new(),
     };
     let parent = (&parent.header, parent.hash);
-    let mut block = BlockExecution::begin(&spec, &state, parent, input).unwrap();
+    let mut block = BlockExecution::begin(&spec, state, parent, input).unwrap();
     for transaction in decode_transactions(&[transaction.encode()]).unwrap() {
         block.execute(&transaction).unwrap();
     }
