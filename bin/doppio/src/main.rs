@@ -1,9 +1,11 @@
 //! The command line: argument parsing and wiring only.
 
 mod chain_args;
+mod duration;
 mod engine;
 mod execute;
 mod explain;
+mod metrics;
 mod output;
 mod replay;
 

@@ -9,6 +9,7 @@ use crate::{
     chain_spec::ChainSpec,
     genesis::Genesis,
     header::HeaderError,
+    meters,
     news::HeadMoved,
     payload_id::PayloadId,
     pool::{Pool, PoolHead, PoolHeadError, PoolLimits, PooledTransaction},
@@ -21,7 +22,7 @@ use alloy_primitives::{
     Address, B256, Bytes,
     map::{HashMap, HashSet},
 };
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 use thiserror::Error;
 
 /// Payloads that are kept for `get_payload`; op-geth keeps as many.
@@ -207,12 +208,15 @@ impl Engine {
         let parent_hash = header.parent_hash;
         let branch = BranchOf::new(Arc::clone(self.store()), (parent.number, parent_hash));
         let parent = (&parent, parent_hash);
+        let start = Instant::now();
         match import_block(self.spec(), branch, parent, header, transactions) {
             Ok(block) => {
                 self.add_block(&block)?;
+                meters::imported(&block.header, start.elapsed());
                 Ok(Status::Valid)
             }
             Err(error) if error.is_invalid_block() => {
+                meters::refused();
                 self.invalid.insert(hash, parent_hash);
                 Ok(Status::Invalid {
                     latest_valid: Some(parent_hash),
@@ -271,6 +275,11 @@ impl Engine {
         update.labels.finalized = non_zero(choice.finalized, old.finalized);
         if update.labels != old {
             self.store().update_chain(&update)?;
+            let height = |hash| Ok::<_, StoreError>(self.store().header(hash)?.map(|h| h.number));
+            meters::labels(
+                height(update.labels.safe)?,
+                height(update.labels.finalized)?,
+            );
         }
         if choice.head != old.head {
             self.head_moved(update, &head, choice.head)?;
@@ -298,11 +307,14 @@ impl Engine {
         }
         let (pool_head, state) = pool_head(self.spec(), self.store(), head, hash)?;
         let touched = self.touched_by(removed.iter().chain(&added));
-        let ready = self
-            .view
-            .pool()
+        let mut pool = self.view.pool();
+        let ready = pool
             .head_moved(pool_head, &state, touched, returned)
             .map_err(PoolHeadError::from)?;
+        meters::pool(&pool);
+        drop(pool);
+        meters::head(head);
+        meters::reorg(removed.len(), added.len());
         let news = self.view.news();
         news.heads.add([Arc::new(HeadMoved { removed, added })]);
         news.pending.add(ready);
@@ -332,8 +344,11 @@ impl Engine {
         let block = match payload {
             Payload::Sealed(block) => block,
             Payload::Open(building) => {
+                let start = Instant::now();
                 let building = self.fill(*building)?;
-                Arc::new(building.seal(self.spec()).map_err(EngineError::Internal)?)
+                let block = building.seal(self.spec()).map_err(EngineError::Internal)?;
+                meters::sealed(&block.header, block.transactions.len(), start.elapsed());
+                Arc::new(block)
             }
         };
         let sealed = Payload::Sealed(Arc::clone(&block));

@@ -14,6 +14,7 @@ mod genesis;
 mod header;
 mod memory;
 mod memory_chain;
+mod meters;
 mod news;
 mod payload_id;
 mod pool;

@@ -6,12 +6,13 @@
 use crate::{
     builder::BuildSettings,
     chain_spec::ChainSpec,
+    meters,
     news::News,
     pool::{Pool, PoolError, PooledTransaction},
     state::StateAt,
     store::{BranchOf, Labels, Store},
 };
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::B256;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is seen of an engine.
@@ -70,16 +71,17 @@ impl View {
         self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an EIP-2718 encoded transaction into the pool, and gives its hash.
-    pub fn add_transaction(&self, bytes: Bytes) -> Result<B256, PoolError> {
-        let transaction = PooledTransaction::decode(bytes)?;
+    /// Puts a transaction into the pool, and gives its hash.
+    pub fn add_transaction(&self, transaction: PooledTransaction) -> Result<B256, PoolError> {
         let hash = transaction.hash();
         let mut pool = self.pool();
         let head = pool.head();
         let branch = BranchOf::new(Arc::clone(&self.store), (head.number, head.hash));
         let state = StateAt::new(branch, head.state_root);
-        let ready = pool.add(transaction, &state)?;
+        let added = pool.add(transaction, &state);
         drop(pool);
+        meters::transaction(added.is_ok());
+        let ready = added?;
         self.news.pending.add(ready);
         Ok(hash)
     }

@@ -43,7 +43,7 @@ pub struct PoolLimits {
     /// Most slots of an account; a transaction takes one for each 32 KiB.
     pub account_slots: usize,
     /// How much more a replacement must offer, in percent.
-    pub price_bump: u128,
+    pub price_bump: u32,
     /// Least priority fee, in wei.
     pub min_tip: u128,
 }

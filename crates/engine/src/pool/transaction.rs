@@ -139,9 +139,9 @@ impl PooledTransaction {
     }
 
     /// Whether this may take the place of `old`: it must offer more of both fees, by `bump` percent.
-    pub(super) fn replaces(&self, old: &Self, bump: u128) -> bool {
+    pub(super) fn replaces(&self, old: &Self, bump: u32) -> bool {
         let enough = |new: u128, old: u128| {
-            let least = U256::from(old) * U256::from(100 + bump) / U256::from(100);
+            let least = U256::from(old) * U256::from(100 + u64::from(bump)) / U256::from(100);
             new > old && U256::from(new) >= least
         };
         enough(self.fee_cap(), old.fee_cap()) && enough(self.tip_cap(), old.tip_cap())

@@ -47,6 +47,11 @@ fn balance(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
 
 fn nonce(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
     let address = params.required()?;
+    if params.peek() == Some(&json!("pending"))
+        && let Some(nonce) = chain.view.pool().next_nonce(address)
+    {
+        return Ok(quantity(nonce));
+    }
     read(&chain, params, address, |_, account| {
         Ok(quantity(account.map_or(0, |account| account.nonce)))
     })

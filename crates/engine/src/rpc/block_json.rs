@@ -82,14 +82,43 @@ pub(crate) fn transaction(
     transaction: &BlockTransaction,
     receipt: Option<&OpReceiptEnvelope>,
 ) -> Value {
+    let price = effective_gas_price(transaction.value().inner(), block.header.base_fee_per_gas);
+    let mut fields = transaction_fields(transaction, price, receipt);
+    for (name, value) in [
+        ("blockHash", json!(block.hash)),
+        ("blockNumber", quantity(block.header.number)),
+        ("blockTimestamp", quantity(block.header.timestamp)),
+        ("transactionIndex", quantity(index)),
+    ] {
+        fields.insert(name.to_owned(), value);
+    }
+    Value::Object(fields)
+}
+
+/// A transaction that is in no block yet.
+pub(crate) fn pending(transaction: &BlockTransaction) -> Value {
+    let price = transaction.value().max_fee_per_gas();
+    let mut fields = transaction_fields(transaction, price, None);
+    for name in [
+        "blockHash",
+        "blockNumber",
+        "blockTimestamp",
+        "transactionIndex",
+    ] {
+        fields.insert(name.to_owned(), Value::Null);
+    }
+    Value::Object(fields)
+}
+
+fn transaction_fields(
+    transaction: &BlockTransaction,
+    gas_price: u128,
+    receipt: Option<&OpReceiptEnvelope>,
+) -> Map<String, Value> {
     let recovered = transaction.value();
     let envelope = recovered.inner();
     let mut fields = Map::new();
     let mut put = |name: &str, value| fields.insert(name.to_owned(), value);
-    put("blockHash", json!(block.hash));
-    put("blockNumber", quantity(block.header.number));
-    put("blockTimestamp", quantity(block.header.timestamp));
-    put("transactionIndex", quantity(index));
     put("type", quantity(envelope.ty()));
     put("hash", json!(envelope.tx_hash()));
     put("from", json!(recovered.signer()));
@@ -98,11 +127,7 @@ pub(crate) fn transaction(
     put("gas", quantity(envelope.gas_limit()));
     put("value", quantity(envelope.value()));
     put("input", json!(envelope.input()));
-    let base_fee = block.header.base_fee_per_gas;
-    put(
-        "gasPrice",
-        quantity(effective_gas_price(envelope, base_fee)),
-    );
+    put("gasPrice", quantity(gas_price));
     if let OpTxEnvelope::Deposit(deposit) = envelope {
         put("sourceHash", json!(deposit.source_hash));
         put("mint", quantity(deposit.mint));
@@ -118,7 +143,7 @@ pub(crate) fn transaction(
                 put("depositReceiptVersion", quantity(version));
             }
         }
-        return Value::Object(fields);
+        return fields;
     }
     if let Some(chain_id) = envelope.chain_id() {
         put("chainId", quantity(chain_id));
@@ -149,7 +174,7 @@ pub(crate) fn transaction(
         put("r", quantity(signature.r()));
         put("s", quantity(signature.s()));
     }
-    Value::Object(fields)
+    fields
 }
 
 const fn signature(transaction: &OpTxEnvelope) -> Option<&Signature> {

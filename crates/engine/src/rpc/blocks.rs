@@ -164,10 +164,14 @@ fn transaction(chain: &Chain<'_>, block: &StoredBlock, index: usize) -> Result<V
 }
 
 fn transaction_by_hash(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
-    match chain.transaction(params.required()?)? {
-        None => Ok(Value::Null),
-        Some((block, index)) => transaction(&chain, &block, index),
+    let hash = params.required()?;
+    if let Some((block, index)) = chain.transaction(hash)? {
+        return transaction(&chain, &block, index);
     }
+    let pool = chain.view.pool();
+    Ok(pool.get(hash).map_or(Value::Null, |pooled| {
+        block_json::pending(pooled.transaction())
+    }))
 }
 
 /// Bytes that are not there; geth does not say null here.
@@ -187,8 +191,14 @@ pub(super) fn raw_transaction_by_hash(
     chain: Chain<'_>,
     params: &mut Params,
 ) -> Result<Value, RpcError> {
-    let found = chain.transaction(params.required()?)?;
-    Ok(found.map_or_else(no_bytes, |(block, index)| raw_transaction(&block, index)))
+    let hash = params.required()?;
+    if let Some((block, index)) = chain.transaction(hash)? {
+        return Ok(raw_transaction(&block, index));
+    }
+    let pool = chain.view.pool();
+    Ok(pool
+        .get(hash)
+        .map_or_else(no_bytes, |transaction| json!(transaction.bytes())))
 }
 
 fn index(params: &mut Params) -> Result<usize, RpcError> {

@@ -1,6 +1,6 @@
 //! Finding blocks: by number, label or hash.
 
-use super::{error::RpcError, methods::Settings};
+use super::{error::RpcError, filters::Filters, methods::Settings};
 use crate::{
     state::StateAt,
     store::{BranchOf, Labels, StoreError, TransactionPlace},
@@ -37,6 +37,7 @@ pub(crate) struct Chain<'a> {
     /// The labels when the call came.
     pub(crate) labels: Labels,
     pub(crate) settings: &'a Settings,
+    pub(super) filters: &'a Filters,
 }
 
 impl<'a> Chain<'a> {
@@ -46,7 +47,7 @@ impl<'a> Chain<'a> {
     }
 
     /// A header that must be there.
-    fn stored(&self, hash: B256) -> Result<BlockHeader, RpcError> {
+    pub(super) fn stored(&self, hash: B256) -> Result<BlockHeader, RpcError> {
         self.by_hash(hash)?
             .ok_or_else(|| RpcError::internal(format!("block {hash} is missing")))
     }

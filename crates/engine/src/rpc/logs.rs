@@ -53,7 +53,7 @@ struct FilterJson {
 }
 
 /// Which logs of which blocks.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "FilterJson")]
 pub(super) struct Filter {
     blocks: Blocks,
@@ -67,6 +67,12 @@ pub(super) struct Filter {
 enum Blocks {
     Hash(B256),
     Range(BlockNumberOrTag, BlockNumberOrTag),
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Self::Range(BlockNumberOrTag::Latest, BlockNumberOrTag::Latest)
+    }
 }
 
 impl TryFrom<FilterJson> for Filter {
@@ -115,8 +121,31 @@ impl Filter {
                 .all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
     }
 
+    /// Adds what it wants of a block that has just become canonical, or is so no more.
+    pub(super) fn follow(
+        &self,
+        chain: &Chain<'_>,
+        block: BlockHeader,
+        removed: bool,
+        found: &mut Vec<Value>,
+    ) -> Result<(), RpcError> {
+        let number = block.header.number;
+        let asked = match self.blocks {
+            Blocks::Hash(hash) => hash == block.hash,
+            // labels mean what comes
+            Blocks::Range(from, to) => {
+                from.as_number().is_none_or(|from| from <= number)
+                    && to.as_number().is_none_or(|to| number <= to)
+            }
+        };
+        if asked {
+            self.collect(chain, &block, removed, found)?;
+        }
+        too_many(chain, found, number)
+    }
+
     /// Adds what it wants of a block.
-    pub(super) fn collect(
+    fn collect(
         &self,
         chain: &Chain<'_>,
         block: &BlockHeader,
@@ -150,6 +179,18 @@ impl Filter {
     }
 }
 
+/// Refuses to find any more.
+fn too_many(chain: &Chain<'_>, found: &[Value], number: u64) -> Result<(), RpcError> {
+    let most = chain.settings.max_logs;
+    if found.len() <= most {
+        return Ok(());
+    }
+    Err(RpcError::new(
+        LIMIT_EXCEEDED,
+        format!("query has more than {most} results by block {number}, ask for fewer blocks"),
+    ))
+}
+
 /// The height that a number or label means.
 fn height(chain: &Chain<'_>, number: BlockNumberOrTag, head: u64) -> Result<u64, RpcError> {
     match number {
@@ -164,19 +205,23 @@ fn height(chain: &Chain<'_>, number: BlockNumberOrTag, head: u64) -> Result<u64,
 }
 
 fn logs(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
-    let filter: Filter = params.required()?;
+    find(&chain, &params.required()?)
+}
+
+/// All logs that a filter wants.
+pub(super) fn find(chain: &Chain<'_>, filter: &Filter) -> Result<Value, RpcError> {
     let mut found = Vec::new();
     let (from, to) = match filter.blocks {
         Blocks::Hash(hash) => {
             let block = chain
                 .by_hash(hash)?
                 .ok_or_else(|| RpcError::failed("unknown block"))?;
-            filter.collect(&chain, &block, false, &mut found)?;
+            filter.collect(chain, &block, false, &mut found)?;
             return Ok(Value::Array(found));
         }
         Blocks::Range(from, to) => {
             let head = chain.head()?.header.number;
-            let range = (height(&chain, from, head)?, height(&chain, to, head)?);
+            let range = (height(chain, from, head)?, height(chain, to, head)?);
             if range.0 > range.1 {
                 return Err(RpcError::invalid_params("invalid block range params"));
             }
@@ -200,16 +245,8 @@ fn logs(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
         let Some(block) = chain.by_number(number.into())? else {
             break;
         };
-        filter.collect(&chain, &block, false, &mut found)?;
-        if found.len() > settings.max_logs {
-            return Err(RpcError::new(
-                LIMIT_EXCEEDED,
-                format!(
-                    "query has more than {} results by block {number}, ask for fewer blocks",
-                    settings.max_logs
-                ),
-            ));
-        }
+        filter.collect(chain, &block, false, &mut found)?;
+        too_many(chain, &found, number)?;
     }
     Ok(Value::Array(found))
 }

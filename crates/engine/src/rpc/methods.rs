@@ -1,12 +1,22 @@
 //! What can be called, and what answers.
 
 use super::{
-    accounts, blocks, call, chain::Chain, error::RpcError, fees, logs, node, params::Params,
+    accounts, blocks, call,
+    chain::Chain,
+    error::RpcError,
+    feed::{Feed, What},
+    fees,
+    filters::{self, Filters},
+    logs, node,
+    params::Params,
+    pool,
+    subscription::Subscription,
 };
 use crate::{
     engine_api::{CAPABILITIES, EngineApi},
     view::View,
 };
+use alloy_primitives::U256;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -18,6 +28,16 @@ pub trait MethodSet: Send + Sync + 'static {
     /// Calls one of them with positional arguments. May take long: not for a thread that others
     /// wait for.
     fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, RpcError>;
+
+    /// Whether it has `eth_subscribe`.
+    fn subscribes(&self) -> bool {
+        false
+    }
+
+    /// Begins to follow what the arguments of `eth_subscribe` name.
+    fn subscribe(&self, _params: Vec<Value>) -> Result<Subscription, RpcError> {
+        Err(RpcError::method_not_found("eth_subscribe"))
+    }
 }
 
 impl MethodSet for EngineApi {
@@ -49,6 +69,10 @@ pub struct Settings {
     pub max_log_blocks: u64,
     /// Most logs that one query may find.
     pub max_logs: usize,
+    /// Most filters at once.
+    pub max_filters: usize,
+    /// Most that a transaction that is sent may pay for its gas, in wei; 0 for any.
+    pub tx_fee_cap: U256,
 }
 
 impl Default for Settings {
@@ -61,6 +85,8 @@ impl Default for Settings {
             gas_cap: 50_000_000,
             max_log_blocks: 100_000,
             max_logs: 20_000,
+            max_filters: 10_000,
+            tx_fee_cap: U256::from(1_000_000_000_000_000_000_u64),
         }
     }
 }
@@ -87,20 +113,24 @@ pub(super) const fn method(
     }
 }
 
-const ALL: [&[Method]; 6] = [
+const ALL: [&[Method]; 8] = [
     blocks::METHODS,
     accounts::METHODS,
     call::METHODS,
     logs::METHODS,
+    filters::METHODS,
+    pool::METHODS,
     fees::METHODS,
     node::METHODS,
 ];
 
-/// The methods that read a chain: namespaces `eth`, `debug`, `net`, `web3`.
-#[derive(Debug)]
+/// The methods that read a chain, and its pool: namespaces `eth`, `debug`, `miner`, `net`, `txpool`,
+/// `web3`.
+#[derive(Clone, Debug)]
 pub struct ChainApi {
     view: Arc<View>,
-    settings: Settings,
+    settings: Arc<Settings>,
+    filters: Arc<Filters>,
     namespaces: Vec<String>,
 }
 
@@ -109,9 +139,23 @@ impl ChainApi {
     pub fn new(view: Arc<View>, settings: Settings, namespaces: &[&str]) -> Self {
         Self {
             view,
-            settings,
+            settings: Arc::new(settings),
+            filters: Arc::default(),
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
         }
+    }
+
+    pub(super) fn chain(&self) -> Chain<'_> {
+        Chain {
+            view: &self.view,
+            labels: self.view.labels(),
+            settings: &self.settings,
+            filters: &self.filters,
+        }
+    }
+
+    pub(super) const fn view(&self) -> &Arc<View> {
+        &self.view
     }
 
     fn methods(&self) -> impl Iterator<Item = &'static Method> {
@@ -133,11 +177,16 @@ impl MethodSet for ChainApi {
             .find(|method| method.name == name)
             .ok_or_else(|| RpcError::method_not_found(name))?;
         let mut params = Params::new(params, method.arguments)?;
-        let chain = Chain {
-            view: &self.view,
-            labels: self.view.labels(),
-            settings: &self.settings,
-        };
-        (method.run)(chain, &mut params)
+        (method.run)(self.chain(), &mut params)
+    }
+
+    fn subscribes(&self) -> bool {
+        self.namespaces.iter().any(|name| name == "eth")
+    }
+
+    fn subscribe(&self, params: Vec<Value>) -> Result<Subscription, RpcError> {
+        let mut params = Params::new(params, 2)?;
+        let feed = Feed::new(&self.view, What::parse(&mut params)?);
+        Ok(Subscription::new(self.clone(), feed))
     }
 }

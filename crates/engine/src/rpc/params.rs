@@ -28,6 +28,11 @@ impl Params {
         })
     }
 
+    /// The next argument, which stays.
+    pub(crate) fn peek(&self) -> Option<&Value> {
+        self.left.front()
+    }
+
     /// The next argument.
     pub(crate) fn required<T: DeserializeOwned>(&mut self) -> Result<T, RpcError> {
         let index = self.taken;

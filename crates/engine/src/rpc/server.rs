@@ -3,15 +3,13 @@
 use super::{
     error::{RpcError, code},
     gate::{GateLayer, Rules},
+    ids::HexIds,
     jwt::JwtSecret,
     methods::MethodSet,
+    subscription,
 };
-use alloy_primitives::{B128, keccak256};
-use core::{
-    future::Future,
-    net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use crate::meters;
+use core::{future::Future, net::SocketAddr};
 use http::{HeaderValue, Method, header::CONTENT_TYPE};
 use jsonrpsee::{
     MethodResponse, RpcModule,
@@ -20,13 +18,12 @@ use jsonrpsee::{
         middleware::{
             Batch, BatchEntry, BatchEntryErr, Notification, RpcServiceBuilder, RpcServiceT,
         },
-        traits::IdProvider,
     },
     server::{BatchRequestConfig, Methods, ServerConfig, ServerHandle},
-    types::{ErrorObjectOwned, Id, Params, Request, SubscriptionId},
+    types::{ErrorObjectOwned, Id, Params, Request},
 };
 use serde_json::Value;
-use std::{hash::BuildHasher, hash::RandomState, io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 use thiserror::Error;
 use tower::ServiceBuilder;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -209,7 +206,9 @@ fn methods(sets: &[Arc<dyn MethodSet>]) -> Result<Methods, ServerError> {
         let mut module = RpcModule::new(Arc::clone(set));
         for name in set.names() {
             module.register_blocking_method(name, move |params, set, _| {
+                let start = Instant::now();
                 let result = positional(&params).and_then(|params| set.call(name, params));
+                meters::call(name, result.is_ok(), start.elapsed());
                 result.map_err(|error| {
                     if error.code == code::INTERNAL {
                         tracing::error!(method = name, %error, "a call failed");
@@ -218,13 +217,16 @@ fn methods(sets: &[Arc<dyn MethodSet>]) -> Result<Methods, ServerError> {
                 })
             })?;
         }
+        if set.subscribes() {
+            subscription::register(&mut module)?;
+        }
         methods.merge(module)?;
     }
     Ok(methods)
 }
 
 /// Arguments by position. None at all may be left out.
-fn positional(params: &Params<'_>) -> Result<Vec<Value>, RpcError> {
+pub(super) fn positional(params: &Params<'_>) -> Result<Vec<Value>, RpcError> {
     let value = match params.as_str() {
         None => return Ok(Vec::new()),
         Some(json) => serde_json::from_str(json)
@@ -237,7 +239,7 @@ fn positional(params: &Params<'_>) -> Result<Vec<Value>, RpcError> {
     }
 }
 
-fn error_object(error: RpcError) -> ErrorObjectOwned {
+pub(super) fn error_object(error: RpcError) -> ErrorObjectOwned {
     let code = i32::try_from(error.code).unwrap_or(-32603);
     ErrorObjectOwned::owned(code, error.message, error.data)
 }
@@ -300,22 +302,5 @@ where
         notification: Notification<'a>,
     ) -> impl Future<Output = Self::NotificationResponse> + Send + 'a {
         self.service.notification(notification)
-    }
-}
-
-/// Names of subscriptions: hex, as geth's are, and not to be guessed.
-#[derive(Debug, Default)]
-struct HexIds {
-    seed: RandomState,
-    next: AtomicU64,
-}
-
-impl IdProvider for HexIds {
-    fn next_id(&self) -> SubscriptionId<'static> {
-        let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut input = self.seed.hash_one(count).to_be_bytes().to_vec();
-        input.extend(count.to_be_bytes());
-        let id = B128::from_slice(&keccak256(input)[..16]);
-        SubscriptionId::Str(id.to_string().into())
     }
 }

@@ -1,5 +1,6 @@
 //! The engine on genuine chains and blocks.
 
+mod building;
 mod chain;
 mod engine_api;
 mod engine_calls;
@@ -8,12 +9,14 @@ mod fees;
 mod genesis;
 mod karst_bundle;
 mod payloads;
+mod pool;
 mod real_blocks;
 mod recorded;
 mod registry;
 mod rpc;
 mod rpc_blocks;
 mod rpc_calls;
+mod rpc_pool;
 mod rpc_server;
 mod small_chain;
 mod t8n;

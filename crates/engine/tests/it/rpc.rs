@@ -25,9 +25,9 @@ pub(crate) static RUNTIME: LazyLock<Runtime> =
 /// A node. Its database is gone when it is dropped.
 pub(crate) struct Node {
     pub(crate) chain: Chain,
-    /// `eth`, `debug`, `net`, `web3`; HTTP and WebSocket.
+    /// `eth`, `debug`, `net`, `txpool`, `web3`; HTTP and WebSocket.
     pub(crate) public: Server,
-    /// `engine`, `eth`.
+    /// `engine`, `eth`, `miner`.
     pub(crate) authenticated: Server,
     file: PathBuf,
 }
@@ -72,8 +72,7 @@ impl Node {
         }
         if count > 0 {
             let hash = |index: usize| {
-                chain
-                    .blocks
+                chain.blocks[..count]
                     .get(index)
                     .map_or(B256::ZERO, |block| block.hash)
             };
@@ -97,9 +96,9 @@ impl Node {
             let view = Arc::clone(&view);
             Arc::new(ChainApi::new(view, settings.clone(), namespaces))
         };
-        let public = [api(&["eth", "debug", "net", "web3"])];
+        let public = [api(&["eth", "debug", "net", "txpool", "web3"])];
         let authenticated: [Arc<dyn MethodSet>; 2] =
-            [Arc::new(EngineApi::new(engine)), api(&["eth"])];
+            [Arc::new(EngineApi::new(engine)), api(&["eth", "miner"])];
         let with_secret = Listen {
             secret: Some(JwtSecret::parse(SECRET).unwrap()),
             ..listen(Transport::Both, Limits::ENGINE)

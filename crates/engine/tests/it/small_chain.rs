@@ -177,6 +177,11 @@ impl SmallChain {
             let balance = json!({ "balance": "0xffffffffffffffffffffffff" });
             accounts.insert(User(user).address().to_string(), balance);
         }
+        Self::with_accounts(forks, accounts)
+    }
+
+    /// A chain of exactly these accounts.
+    pub(crate) fn with_accounts(forks: ForkTimes, accounts: Map<String, Value>) -> Self {
         let genesis = genesis(spec(forks), accounts);
         let store = MemoryStore::with_genesis(&genesis).unwrap();
         Self {
