@@ -120,7 +120,7 @@ fn transfer(nonce: u64, tip: u128) -> TxEip1559 {
 }
 
 fn forced() -> Bytes {
-    deposit(TO, 100_000, Bytes::new()).encode().into()
+    deposit(TO, 100_000, Bytes::new()).encode()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod building;
 mod chain;
+mod crash;
 mod engine_api;
 mod engine_calls;
 mod exactness;

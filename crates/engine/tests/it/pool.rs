@@ -260,10 +260,7 @@ fn what_could_never_be_executed_is_refused_with_its_rule() {
 fn types_that_users_cannot_send_are_refused() {
     let mut fixture = Fixture::jovian();
     let deposit = crate::small_chain::deposit(TO, 100_000, Bytes::new()).encode();
-    assert_eq!(
-        fixture.refusal(deposit.into()),
-        "transaction type not supported"
-    );
+    assert_eq!(fixture.refusal(deposit), "transaction type not supported");
     for junk in [&b""[..], &[2], &[3, 0xc0], &[0x7d, 0xc0], &[0xff; 40]] {
         let error = fixture.refusal(Bytes::copy_from_slice(junk));
         assert!(error.starts_with("malformed transaction"), "{error}");
