@@ -20,7 +20,7 @@ use alloy_trie::nodes::TrieNode;
 use op_alloy_consensus::OpReceiptEnvelope;
 use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
-    WriteTransaction,
+    WriteTransaction, backends::InMemoryBackend,
 };
 use std::{
     path::{Path, PathBuf},
@@ -163,6 +163,26 @@ impl Store {
                     error,
                 },
             })?;
+        Self::with_database(database, path, genesis)
+    }
+
+    /// A database of a chain that is gone when it is dropped.
+    pub fn in_memory(genesis: &Genesis) -> Result<Self, StoreError> {
+        let path = Path::new("memory");
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|error| StoreError::Open {
+                path: path.to_owned(),
+                error,
+            })?;
+        Self::with_database(database, path, genesis)
+    }
+
+    fn with_database(
+        database: Database,
+        path: &Path,
+        genesis: &Genesis,
+    ) -> Result<Self, StoreError> {
         check(&database, path, genesis)?;
         let labels = read_labels(&database.begin_read()?)?;
         Ok(Self {

@@ -1,6 +1,10 @@
 //! Writes the seeds of the corpus: small good inputs, made by our own encoders.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
+use alloy_eips::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use doppio_engine::{Genesis, rpc::JwtSecret};
+use doppio_fuzz_targets::GENESIS;
 use doppio_protocol::{
     batch::{SingularBatch, SpanBatchWriter, SpanParams, TransactionList},
     blob::encode_blob,
@@ -10,11 +14,13 @@ use doppio_protocol::{
     l1_info::{L1BlockInfo, L1InfoLayout},
     rlp,
 };
+use op_alloy_consensus::OpTxEnvelope;
+use serde_json::json;
 use std::{fs, io::Write, path::Path};
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    for (target, name, bytes) in seeds() {
+    for (target, name, bytes) in seeds().into_iter().chain(engine_seeds()) {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(name), bytes)?;
@@ -226,4 +232,159 @@ fn l2_block() -> Vec<u8> {
     rlp::put_list_header(body.len(), &mut block);
     block.extend_from_slice(&body);
     block
+}
+
+/// A transfer of the development account, signed.
+fn transfer() -> Bytes {
+    let key: B256 = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+        .parse()
+        .expect("a key");
+    let transaction = TxEip1559 {
+        chain_id: 901,
+        gas_limit: 50_000,
+        max_fee_per_gas: 10_000_000_000,
+        max_priority_fee_per_gas: 1_000_000,
+        to: TxKind::Call(Address::with_last_byte(0xcc)),
+        ..TxEip1559::default()
+    };
+    let signature = sign_message(key, transaction.signature_hash()).expect("a signature");
+    OpTxEnvelope::from(transaction.into_signed(signature))
+        .encoded_2718()
+        .into()
+}
+
+/// What the engine is asked, and what it stores.
+fn engine_seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let genesis = Genesis::parse(GENESIS, None).expect("our own genesis");
+    let deposit = DepositTx {
+        gas: 100_000,
+        ..DepositTx::default()
+    }
+    .encode();
+    let attributes = json!({
+        "timestamp": "0xf4242",
+        "prevRandao": B256::ZERO,
+        "suggestedFeeRecipient": Address::ZERO,
+        "withdrawals": [],
+        "parentBeaconBlockRoot": B256::ZERO,
+        "transactions": [deposit],
+        "noTxPool": false,
+        "gasLimit": "0x1c9c380",
+        "eip1559Params": "0x0000000000000000",
+        "minBaseFee": "0x0",
+    });
+    let state = json!({
+        "headBlockHash": genesis.hash,
+        "safeBlockHash": B256::ZERO,
+        "finalizedBlockHash": B256::ZERO,
+    });
+    let payload = json!({
+        "parentHash": genesis.hash,
+        "feeRecipient": Address::ZERO,
+        "stateRoot": genesis.header.state_root,
+        "receiptsRoot": B256::ZERO,
+        "logsBloom": alloy_primitives::Bloom::ZERO,
+        "prevRandao": B256::ZERO,
+        "blockNumber": "0x1",
+        "gasLimit": "0x1c9c380",
+        "gasUsed": "0x0",
+        "timestamp": "0xf4242",
+        "extraData": "0x01000000fa000000060000000000000000",
+        "baseFeePerGas": "0x3b9aca00",
+        "blockHash": B256::ZERO,
+        "transactions": [deposit],
+        "withdrawals": [],
+        "blobGasUsed": "0x0",
+        "excessBlobGas": "0x0",
+        "withdrawalsRoot": B256::ZERO,
+    });
+    let call = |method: &str, params: serde_json::Value| format!("{method}\n{params}").into_bytes();
+    let secret = JwtSecret::parse(&"5a".repeat(32)).expect("64 digits");
+    let nodes = genesis.nodes.iter().rev().flat_map(|(_, node)| {
+        let length = u8::try_from(node.len()).unwrap_or(u8::MAX);
+        [&[length], &node[..]].concat()
+    });
+    vec![
+        ("transaction", "eip1559", transfer().to_vec()),
+        ("transaction", "deposit", deposit.to_vec()),
+        ("trie", "genesis", nodes.collect()),
+        ("genesis", "jovian", GENESIS.as_bytes().to_vec()),
+        ("token", "good", secret.token(1_700_000_000).into_bytes()),
+        (
+            "engine_call",
+            "forkchoice",
+            call("engine_forkchoiceUpdatedV3", json!([state, attributes])),
+        ),
+        (
+            "engine_call",
+            "payload",
+            call("engine_newPayloadV4", json!([payload, [], B256::ZERO, []])),
+        ),
+        (
+            "engine_call",
+            "bodies",
+            call("engine_getPayloadBodiesByRangeV1", json!(["0x1", "0x2"])),
+        ),
+        (
+            "rpc_call",
+            "call",
+            call(
+                "eth_call",
+                json!([call_json(), "latest", { Address::ZERO.to_string(): { "balance": "0x1" } }]),
+            ),
+        ),
+        (
+            "rpc_call",
+            "estimate",
+            call("eth_estimateGas", json!([call_json()])),
+        ),
+        (
+            "rpc_call",
+            "send",
+            call("eth_sendRawTransaction", json!([transfer()])),
+        ),
+        (
+            "rpc_call",
+            "logs",
+            call(
+                "eth_getLogs",
+                json!([{ "fromBlock": "0x0", "topics": [null, [B256::ZERO]] }]),
+            ),
+        ),
+        (
+            "rpc_call",
+            "filter",
+            call("eth_newFilter", json!([{ "address": Address::ZERO }])),
+        ),
+        (
+            "rpc_call",
+            "block",
+            call("eth_getBlockByNumber", json!(["finalized", true])),
+        ),
+        (
+            "rpc_call",
+            "proof",
+            call(
+                "eth_getProof",
+                json!([Address::with_last_byte(0xcc), ["0x1"], "latest"]),
+            ),
+        ),
+        (
+            "rpc_call",
+            "fees",
+            call("eth_feeHistory", json!(["0x4", "latest", [1.5, 99]])),
+        ),
+    ]
+}
+
+fn call_json() -> serde_json::Value {
+    json!({
+        "from": "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
+        "to": Address::with_last_byte(0xcc),
+        "gas": "0x10000",
+        "maxFeePerGas": "0x77359400",
+        "value": "0x1",
+        "data": "0x01",
+        "accessList": [{ "address": Address::ZERO, "storageKeys": [B256::ZERO] }],
+    })
 }

@@ -10,6 +10,7 @@
 mod chain;
 mod configuration;
 mod data;
+mod engine;
 mod pipeline;
 
 /// A target: its name, and the function.
@@ -36,6 +37,12 @@ pub const TARGETS: &[Target] = &[
     ("da_answer", pipeline::da_answer),
     ("inbox", pipeline::inbox),
     ("explain", pipeline::explain),
+    ("transaction", engine::transaction),
+    ("trie", engine::trie),
+    ("genesis", engine::genesis),
+    ("token", engine::token),
+    ("engine_call", engine::engine_call),
+    ("rpc_call", engine::rpc_call),
 ];
 
 /// Bytes that a target may have allocated at most at one time for an input of this length.
@@ -47,6 +54,8 @@ pub const fn allowance(input: usize) -> usize {
     // a string may be held compressed, decompressed, and as a batch's transactions
     TABLES + 64 * input + 3 * MAX_RLP_BYTES
 }
+
+pub use engine::GENESIS;
 
 /// What the targets let a channel decompress to: enough for any rule, and small.
 pub const MAX_RLP_BYTES: usize = 1 << 20;
