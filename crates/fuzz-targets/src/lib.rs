@@ -48,11 +48,14 @@ pub const TARGETS: &[Target] = &[
 /// Bytes that a target may have allocated at most at one time for an input of this length.
 ///
 /// Decoders take slices of their input, and copy what they put together once or twice. A channel
-/// may be decompressed up to the targets' own limit, [`MAX_RLP_BYTES`].
-pub const fn allowance(input: usize) -> usize {
+/// may be decompressed up to the targets' own limit, [`MAX_RLP_BYTES`], and a brotli stream may ask
+/// for a window in its first byte.
+pub fn allowance(target: &str, input: usize) -> usize {
     const TABLES: usize = 2 << 20;
+    const WINDOW: usize = 16 << 20;
+    let decompresses = ["channel", "da_answer", "inbox", "explain"].contains(&target);
     // a string may be held compressed, decompressed, and as a batch's transactions
-    TABLES + 64 * input + 3 * MAX_RLP_BYTES
+    TABLES + 64 * input + 3 * MAX_RLP_BYTES + if decompresses { WINDOW } else { 0 }
 }
 
 pub use engine::GENESIS;

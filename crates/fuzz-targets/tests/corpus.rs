@@ -20,7 +20,7 @@ fn run((name, target): &Target, input: &[u8]) {
     target(input);
     let allocated = MEMORY.peak_usage() - before;
     assert!(
-        allocated <= allowance(input.len()),
+        allocated <= allowance(name, input.len()),
         "{name} allocated {allocated} bytes for {} bytes of input",
         input.len()
     );
