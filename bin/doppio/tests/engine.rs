@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
 };
@@ -152,4 +152,45 @@ fn a_file_that_is_not_there_is_named() {
     log.read_to_string(&mut text).unwrap();
     assert!(!child.wait().unwrap().success());
     assert!(text.contains("no.json: No such file"), "{text}");
+}
+
+#[test]
+fn metrics_tell_what_it_does() {
+    let Some(vectors) = Vectors::find("recorded") else {
+        return;
+    };
+    let folder = Folder::new("metrics");
+    let chain = "calldata-singular-zlib";
+    let genesis = folder.0.join("genesis.json");
+    fs::write(&genesis, vectors.text(format!("{chain}/genesis.json"))).unwrap();
+    let alloc = folder.0.join("alloc.json");
+    fs::write(&alloc, vectors.text("alloc-901.json.gz")).unwrap();
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let metrics = free.local_addr().unwrap();
+    drop(free);
+    let mut command = engine(&folder, &genesis);
+    command.arg("--genesis.alloc").arg(&alloc);
+    command.args(["--metrics", "--metrics.port", &metrics.port().to_string()]);
+    let (mut child, mut log) = start(command);
+    let http = address(&mut log, ["HTTP", "address="]);
+    assert_eq!(call(&http, "eth_chainId")["result"], "0x385");
+    assert_eq!(
+        call(&http, "eth_sendRawTransaction")["error"]["code"],
+        -32602
+    );
+    let mut stream = TcpStream::connect(metrics).unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for line in [
+        "rpc_requests_total{method=\"eth_chainId\"} 1",
+        "rpc_failures_total{method=\"eth_sendRawTransaction\"} 1",
+        "chain_head_block 0",
+        "txpool_pending 0",
+    ] {
+        assert!(answer.contains(line), "{line} is not in {answer}");
+    }
 }

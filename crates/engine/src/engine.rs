@@ -144,6 +144,8 @@ impl Engine {
         let header = store.header(hash)?.ok_or_else(|| missing(hash))?;
         let (head, _) = pool_head(&spec, &store, &header, hash)?;
         let pool = Pool::new(settings.pool, head);
+        meters::head(&header);
+        meters::pool(&pool);
         Ok(Self {
             view: Arc::new(View::new(spec, store, pool, settings.building)),
             payloads: VecDeque::new(),

@@ -39,10 +39,13 @@ pub(crate) fn run(args: &EngineArgs) -> Result<ExitCode, CommandError> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let (engine, settings) = open(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    let within = runtime.enter();
+    metrics::start(&args.metrics)?;
+    drop(within);
+    let (engine, settings) = open(args)?;
     runtime.block_on(serve(args, engine, settings))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -79,7 +82,6 @@ fn open(args: &EngineArgs) -> Result<(Engine, Settings), CommandError> {
 }
 
 async fn serve(args: &EngineArgs, engine: Engine, settings: Settings) -> Result<(), CommandError> {
-    metrics::start(&args.metrics)?;
     let view = Arc::clone(engine.view());
     let engine = Arc::new(Mutex::new(engine));
     let top_up = tokio::spawn(top_up(Arc::clone(&view), Arc::clone(&engine)));

@@ -370,3 +370,43 @@ fn subscribers_are_told_of_heads_logs_and_transactions() {
         assert_eq!(number, "0x6");
     });
 }
+
+#[test]
+fn ten_thousand_junk_transactions_leave_a_node_that_lives() {
+    let Some(node) = Node::start(CHAIN, "junk", 3) else {
+        return;
+    };
+    let good = sign(transfer(nonce_of(&node, "latest")));
+    for round in 0..500_u64 {
+        let calls = (0..20_u64).map(|index| {
+            let noise = keccak256((round * 20 + index).to_be_bytes());
+            let mut junk = good.to_vec();
+            match index % 3 {
+                0 => junk = noise.to_vec(),
+                1 => junk.truncate(usize::from(noise[0]) % good.len()),
+                // another sender, who has nothing
+                _ => junk[60 + usize::from(noise[0]) % 40] ^= noise[1] | 1,
+            }
+            request("eth_sendRawTransaction", json!([Bytes::from(junk)]))
+        });
+        let batch = Value::Array(calls.collect()).to_string();
+        let (status, _, body) = post(node.public.address(), &[], batch.as_bytes());
+        assert_eq!(status, 200);
+        let replies: Vec<Value> = serde_json::from_str(&body).unwrap();
+        assert_eq!(replies.len(), 20);
+        for reply in replies {
+            assert_eq!(reply["error"]["code"], -32000, "{reply}");
+            assert_ne!(reply["error"]["message"], "");
+        }
+    }
+    assert_eq!(
+        node.call("txpool_status", json!([])),
+        json!({ "pending": "0x0", "queued": "0x0" })
+    );
+    node.call("eth_sendRawTransaction", json!([good]));
+    next_block(&node, &node.chain, 3);
+    assert_eq!(
+        node.call("eth_getTransactionReceipt", json!([keccak256(&good)]))["status"],
+        "0x1"
+    );
+}
