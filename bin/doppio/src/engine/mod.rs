@@ -14,6 +14,7 @@ use doppio_engine::{
 use serde_json::Value;
 use std::{
     fs,
+    io::IsTerminal,
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
@@ -38,6 +39,8 @@ pub(crate) fn run(args: &EngineArgs) -> Result<ExitCode, CommandError> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // no colours in a file
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,0 +1,388 @@
+//! L2: two engines, a rollup node on each, a batcher. One node sequences, the other one derives
+//! from L1 what the first one made; there is nothing else between them.
+
+use crate::{
+    l1::{self, L1},
+    peers::Peers,
+    process::{Deadline, Folder, Process, free_ports, say},
+    rpc::{Rpc, number, quantity},
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, process::Command, time::Duration};
+
+/// Chain id of supersim's first L2.
+const CHAIN_ID: u64 = 901;
+/// Who posts batches: the second of anvil's accounts.
+const BATCHER: (&str, &str) = (
+    "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+);
+/// The secret of every Engine API here.
+const SECRET: &str = "646f7070696f646f7070696f646f7070696f646f7070696f646f7070696f2121";
+/// How long a test may take.
+const LIMIT: Duration = Duration::from_secs(280);
+
+/// Forks, in order, with their keys in `genesis.json` that are not the fork's own name.
+const FORKS: [(&str, &[&str]); 10] = [
+    ("regolith", &[]),
+    ("canyon", &["shanghai"]),
+    ("delta", &[]),
+    ("ecotone", &["cancun"]),
+    ("fjord", &[]),
+    ("granite", &[]),
+    ("holocene", &[]),
+    ("isthmus", &["prague"]),
+    ("jovian", &[]),
+    ("karst", &["osaka"]),
+];
+
+/// What is different from test to test.
+pub(crate) struct Plan {
+    /// Name of the test's folder.
+    pub(crate) name: &'static str,
+    /// When each of [`FORKS`] activates, in seconds after the chain's first block. Forks beyond the
+    /// last of these never do.
+    pub(crate) forks: &'static [u64],
+    /// How far in the past the chain begins, in seconds. The sequencer makes as many blocks as fast
+    /// as it can; later ones come once a second.
+    pub(crate) behind: u64,
+    /// Whose engine the sequencer has, and whose the verifier.
+    pub(crate) engines: [EngineKind; 2],
+}
+
+/// Whose engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EngineKind {
+    Doppio,
+    OpGeth,
+}
+
+/// An execution engine that runs.
+pub(crate) struct Engine {
+    name: String,
+    pub(crate) rpc: Rpc,
+    pub(crate) process: Process,
+    auth_port: u16,
+}
+
+/// An op-node that runs.
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) rpc: Rpc,
+    pub(crate) process: Process,
+}
+
+/// Everything that runs. The first of two is always the sequencer's.
+pub(crate) struct Net {
+    pub(crate) deadline: Deadline,
+    pub(crate) engines: [Engine; 2],
+    pub(crate) nodes: [Node; 2],
+    batcher: Process,
+    l1: L1,
+    // last: the others write to it until they are dropped
+    _folder: Folder,
+}
+
+impl Net {
+    pub(crate) fn start(peers: &Peers, plan: &Plan) -> Self {
+        let deadline = Deadline::after(LIMIT);
+        let folder = Folder::new(plan.name);
+        let genesis_time = l1::now() - plan.behind;
+        let l1_genesis = l1::genesis(peers, genesis_time);
+        let l1 = L1::start(peers, &folder, &l1_genesis, genesis_time, deadline);
+        folder.write("jwt", SECRET);
+        folder.write(
+            "genesis.json",
+            &genesis(peers, plan, genesis_time).to_string(),
+        );
+        let engines = [
+            Engine::start(plan.engines[0], "sequencer-engine", peers, &folder),
+            Engine::start(plan.engines[1], "verifier-engine", peers, &folder),
+        ];
+        let [hash, other] = engines.each_ref().map(|engine| {
+            let block = deadline.wait(&format!("{} answers", engine.name), || {
+                engine
+                    .rpc
+                    .try_call("eth_getBlockByNumber", json!(["0x0", false]))
+            });
+            block["hash"].clone()
+        });
+        assert_eq!(hash, other, "the hash of the first L2 block");
+        let rollup = rollup(plan, genesis_time, &l1.genesis_hash(), &hash);
+        folder.write("rollup.json", &rollup.to_string());
+        let nodes = [
+            Node::start("sequencer", &engines[0], &l1, peers, &folder),
+            Node::start("verifier", &engines[1], &l1, peers, &folder),
+        ];
+        for node in &nodes {
+            deadline.wait(&format!("{} answers", node.name), || {
+                node.rpc.try_call("optimism_syncStatus", json!([]))
+            });
+        }
+        let batcher = batcher(&l1, &engines[0], &nodes[0], peers, &folder);
+        Self {
+            deadline,
+            engines,
+            nodes,
+            batcher,
+            l1,
+            _folder: folder,
+        }
+    }
+
+    fn assert_running(&mut self) {
+        self.l1.assert_running();
+        self.batcher.assert_running();
+        for engine in &mut self.engines {
+            engine.process.assert_running();
+        }
+        for node in &mut self.nodes {
+            node.process.assert_running();
+        }
+    }
+
+    /// Waits until a head of a node is at least at `height`: `unsafe_l2`, `safe_l2`, …
+    pub(crate) fn wait_for(&mut self, node: usize, head: &str, height: u64) {
+        let (name, rpc) = (self.nodes[node].name.clone(), self.nodes[node].rpc);
+        let deadline = self.deadline;
+        deadline.wait(&format!("{head} of the {name} is {height}"), || {
+            self.assert_running();
+            let status = rpc.try_call("optimism_syncStatus", json!([]))?;
+            let found = number(&status[head]["number"]);
+            if found >= height {
+                Ok(())
+            } else {
+                Err(format!("it is {found}"))
+            }
+        });
+        say(&format!("{head} of the {name} has reached {height}"));
+    }
+
+    /// Kills the sequencer's engine as `kill -9` does, and starts it again on the same database,
+    /// which must have every block that the rollup node was told of.
+    pub(crate) fn kill_and_restart_engine(&mut self) {
+        let status = self.nodes[0].rpc.call("optimism_syncStatus", json!([]));
+        let told = number(&status["unsafe_l2"]["number"]);
+        let engine = &mut self.engines[0];
+        engine.process.kill_and_restart();
+        let rpc = engine.rpc;
+        let head = self.deadline.wait("the engine answers again", || {
+            rpc.try_call("eth_blockNumber", json!([]))
+        });
+        let head = number(&head);
+        assert!(head >= told, "block {told} was lost; the head is {head}");
+        say(&format!(
+            "the sequencer's engine was killed after block {told}, and is back at block {head}"
+        ));
+    }
+}
+
+impl Engine {
+    fn start(kind: EngineKind, name: &str, peers: &Peers, folder: &Folder) -> Self {
+        let genesis = folder.path("genesis.json");
+        let data = folder.path(name);
+        let mut command = match kind {
+            EngineKind::Doppio => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_doppio"));
+                command.arg("engine").arg("--genesis").arg(genesis).args([
+                    "--db.cache",
+                    "64",
+                    "--http.api",
+                    "eth,net,web3,debug,txpool,miner",
+                ]);
+                command
+            }
+            EngineKind::OpGeth => {
+                let mut command = Command::new(peers.path("op-geth"));
+                command
+                    .args(["init", "--state.scheme=hash", "--datadir"])
+                    .arg(&data)
+                    .arg(genesis);
+                Process::run("op-geth-init", command, folder);
+                let mut command = Command::new(peers.path("op-geth"));
+                command
+                    .args(["--state.scheme=hash", "--gcmode=archive", "--syncmode=full"])
+                    .args(["--nodiscover", "--maxpeers=0", "--port=0", "--ipcdisable"])
+                    .args(["--cache=64", "--rollup.disabletxpoolgossip=true"])
+                    .args(["--http.api", "eth,net,web3,debug,txpool,miner"]);
+                command
+            }
+        };
+        let [http_port, auth_port] = free_ports();
+        command
+            .arg("--datadir")
+            .arg(data)
+            .args(["--http", "--http.port", &http_port.to_string()])
+            .args(["--authrpc.port", &auth_port.to_string()])
+            .arg("--authrpc.jwtsecret")
+            .arg(folder.path("jwt"));
+        Self {
+            name: name.to_owned(),
+            rpc: Rpc { port: http_port },
+            process: Process::start(name, command, folder),
+            auth_port,
+        }
+    }
+}
+
+impl Node {
+    fn start(name: &str, engine: &Engine, l1: &L1, peers: &Peers, folder: &Folder) -> Self {
+        let [port] = free_ports();
+        let rpc = Rpc { port };
+        let path = |name: &str| folder.path(name);
+        let mut command = Command::new(peers.path("op-node"));
+        command
+            .args(["--l1", &l1.rpc.url(), "--l1.beacon", &l1.rpc.url()])
+            .args([
+                "--l1.rpckind",
+                "standard",
+                "--l1.http-poll-interval",
+                "500ms",
+            ])
+            .args(["--l1.epoch-poll-interval", "2s"])
+            .args([
+                "--l1.beacon.slot-duration-override",
+                &l1::BLOCK_TIME.to_string(),
+            ])
+            .arg("--rollup.l1-chain-config")
+            .arg(path("l1-genesis.json"))
+            .arg("--rollup.config")
+            .arg(path("rollup.json"))
+            .args([
+                "--l2",
+                &(Rpc {
+                    port: engine.auth_port,
+                })
+                .url(),
+            ])
+            .arg("--l2.jwt-secret")
+            .arg(path("jwt"))
+            .args(["--rpc.addr", "127.0.0.1", "--rpc.port", &port.to_string()])
+            .args(["--p2p.disable", "--log.format", "logfmt"])
+            .arg("--safedb.path")
+            .arg(path(&format!("{name}-safedb")));
+        if name == "sequencer" {
+            command.args(["--sequencer.enabled", "--sequencer.l1-confs", "1"]);
+        }
+        let log = format!("{name}-op-node");
+        Self {
+            name: name.to_owned(),
+            rpc,
+            process: Process::start(&log, command, folder),
+        }
+    }
+
+    /// Every kind of warning and error in its log, with how often it is there.
+    pub(crate) fn complaints(&self) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for line in self.process.log().lines() {
+            let serious = ["lvl=warn", "lvl=error", "lvl=crit", "panic", "fatal"];
+            if serious.iter().any(|mark| line.contains(mark)) {
+                let message = line.split_once("msg=").map_or(line, |(_, message)| message);
+                let message = match message.strip_prefix('"') {
+                    Some(quoted) => quoted.split('"').next(),
+                    None => message.split(' ').next(),
+                };
+                *found.entry(message.unwrap_or(line).to_owned()).or_default() += 1;
+            }
+        }
+        found
+    }
+}
+
+/// The batcher. It wants `miner_setMaxDASize` of the engine, and ends without it.
+fn batcher(l1: &L1, engine: &Engine, node: &Node, peers: &Peers, folder: &Folder) -> Process {
+    let [port] = free_ports();
+    let mut command = Command::new(peers.path("op-batcher"));
+    command
+        .args([
+            "--l1-eth-rpc",
+            &l1.rpc.url(),
+            "--l2-eth-rpc",
+            &engine.rpc.url(),
+        ])
+        .args(["--rollup-rpc", &node.rpc.url(), "--private-key", BATCHER.1])
+        // of a transaction with blobs anvil shows the blobs too, and op-node makes another hash of it
+        .args(["--data-availability-type", "calldata"])
+        .args(["--max-channel-duration", "2", "--sub-safety-margin", "4"])
+        .args(["--num-confirmations", "1", "--poll-interval", "500ms"])
+        .args(["--txmgr.receipt-query-interval", "500ms"])
+        .args(["--rpc.addr", "127.0.0.1", "--rpc.port", &port.to_string()]);
+    Process::start("op-batcher", command, folder)
+}
+
+/// supersim's L2 genesis, at another time, with the plan's forks.
+fn genesis(peers: &Peers, plan: &Plan, time: u64) -> Value {
+    let mut genesis = peers.genesis(CHAIN_ID);
+    genesis["timestamp"] = json!(quantity(time));
+    let Some(config) = genesis["config"].as_object_mut() else {
+        panic!("config is no object");
+    };
+    config.remove("interopTime");
+    for ((name, aliases), after) in FORKS.into_iter().zip(plan.forks.iter().copied()) {
+        for name in aliases.iter().chain([&name]) {
+            config.insert(format!("{name}Time"), json!(fork_time(time, after)));
+        }
+    }
+    let fields = genesis.as_object_mut().unwrap();
+    if !plan.starts_with("ecotone") {
+        fields.remove("blobGasUsed");
+        fields.remove("excessBlobGas");
+    }
+    if !plan.starts_with("holocene") {
+        fields.insert("extraData".to_owned(), json!("0x"));
+    }
+    genesis
+}
+
+impl Plan {
+    /// Whether a fork is active at the first block.
+    fn starts_with(&self, fork: &str) -> bool {
+        let forks = FORKS.iter().zip(self.forks);
+        forks
+            .into_iter()
+            .any(|((name, _), after)| *name == fork && *after == 0)
+    }
+}
+
+const fn fork_time(genesis_time: u64, after: u64) -> u64 {
+    if after == 0 { 0 } else { genesis_time + after }
+}
+
+/// op-node's configuration of the chain.
+fn rollup(plan: &Plan, time: u64, l1_hash: &Value, l2_hash: &Value) -> Value {
+    let mut rollup = json!({
+        "genesis": {
+            "l1": { "hash": l1_hash, "number": 0 },
+            "l2": { "hash": l2_hash, "number": 0 },
+            "l2_time": time,
+            "system_config": {
+                "batcherAddr": BATCHER.0,
+                "overhead": format!("0x{:064x}", 2100),
+                "scalar": format!("0x{:064x}", 1_000_000),
+                "gasLimit": 60_000_000,
+                "eip1559Params": "0x0000000000000000",
+                "operatorFeeParams": format!("0x{:064x}", 0),
+            },
+        },
+        "block_time": 1,
+        "max_sequencer_drift": 600,
+        "seq_window_size": 3600,
+        "channel_timeout": 300,
+        "l1_chain_id": l1::CHAIN_ID,
+        "l2_chain_id": CHAIN_ID,
+        "batch_inbox_address": "0x00289c189bee4e70334629f04cd5ed602b6600eb",
+        "deposit_contract_address": l1::PORTAL,
+        "l1_system_config_address": "0x3feb7f8765b9341b054eb4671cc47d3e33d1606d",
+        "protocol_versions_address": "0x0000000000000000000000000000000000000000",
+        "chain_op_config": {
+            "eip1559Elasticity": 6,
+            "eip1559Denominator": 50,
+            "eip1559DenominatorCanyon": 250,
+        },
+    });
+    for ((name, _), after) in FORKS.into_iter().zip(plan.forks.iter().copied()) {
+        rollup[format!("{name}_time")] = json!(fork_time(time, after));
+    }
+    rollup
+}

@@ -1,0 +1,129 @@
+//! Live: op-node and op-batcher, unchanged, on `doppio engine`, with op-geth beside it.
+//!
+//! The tests want a folder of other people's programs, named by `DOPPIO_PEERS`, with
+//!
+//! | file | from |
+//! |---|---|
+//! | `op-node`, `op-batcher` | Go module `github.com/ethereum-optimism/optimism` v1.19.6: `go build` of `./op-node/cmd` and `./op-batcher/cmd` in a copy of the module. The module lacks `op-core/superchain/superchain-configs.zip`: take `superchain/superchain-configs.zip` of op-geth's module, and write its SHA-256 into the `.sha256` file beside it |
+//! | `op-geth` | Go module `github.com/ethereum-optimism/op-geth` v1.101702.3 (or its rc.7): `go build ./cmd/geth` |
+//! | `anvil` | npm package `@foundry-rs/anvil-linux-amd64` 1.7.1 (or that of another platform): `bin/anvil` |
+//! | `supersim` | npm package `supersim` 0.1.0-alpha.58: `bin/supersim`. It is not run: both `genesis.json` with the OP Stack's contracts are read out of it |
+//!
+//! Where one is missing, the tests say so on stderr and end. Nothing of it is part of this
+//! repository. A test takes about a minute, and at most five. It leaves no process behind, unless it
+//! is killed itself, and its logs only if it fails.
+
+mod compare;
+mod l1;
+mod l2;
+mod peers;
+mod process;
+mod rpc;
+mod users;
+
+use compare::DEPOSIT;
+use l2::{EngineKind, Net, Plan};
+use peers::Peers;
+use std::sync::{Mutex, PoisonError};
+use users::Users;
+
+/// Blocks that must be the same.
+const BLOCKS: u64 = 200;
+
+/// Times of the forks, in seconds after the first block: Regolith, Canyon, Delta, Ecotone, Fjord,
+/// Granite, Holocene, Isthmus, Jovian.
+const ALL_FORKS: &[u64] = &[0, 20, 30, 44, 66, 81, 100, 121, 151];
+/// The contracts of the first block know nothing of Jovian: its upgrade transactions must run.
+const JOVIAN_SOON: &[u64] = &[0, 0, 0, 0, 0, 0, 0, 0, 10];
+/// The same, and Karst in the middle.
+const KARST_TOO: &[u64] = &[0, 0, 0, 0, 0, 0, 0, 0, 10, 100];
+
+/// One test at a time: each has seven processes.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Runs a chain to block [`BLOCKS`] and compares; `meanwhile` happens while it grows.
+fn run(plan: &Plan, meanwhile: impl FnOnce(&mut Net)) -> Option<Net> {
+    let peers = Peers::find()?;
+    let mut net = Net::start(&peers, plan);
+    let users = Users::start(net.engines[0].rpc);
+    meanwhile(&mut net);
+    net.wait_for(0, "unsafe_l2", BLOCKS);
+    net.wait_for(0, "safe_l2", BLOCKS);
+    net.wait_for(1, "safe_l2", BLOCKS);
+    net.wait_for(1, "finalized_l2", 1);
+    let transactions = compare::assert_same_chain(&net, BLOCKS);
+    let (deposits, failed) = transactions.get(&DEPOSIT).copied().unwrap_or_default();
+    // each block has one from the node itself
+    assert!(deposits > BLOCKS && failed > 0);
+    if users.is_some() {
+        // legacy, with an access list, EIP-1559, EIP-7702
+        for kind in [0, 1, 2, 4] {
+            assert!(
+                transactions.contains_key(&kind),
+                "no transaction of type {kind}"
+            );
+        }
+    }
+    Some(net)
+}
+
+#[test]
+fn op_geth_derives_what_op_node_sequences_on_doppio() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "doppio-sequences",
+        forks: ALL_FORKS,
+        behind: 140,
+        engines: [EngineKind::Doppio, EngineKind::OpGeth],
+    };
+    if let Some(net) = run(&plan, |_| {}) {
+        compare::assert_no_complaints(&net);
+    }
+}
+
+#[test]
+fn doppio_derives_what_op_node_sequences_on_op_geth() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "op-geth-sequences",
+        forks: JOVIAN_SOON,
+        behind: 140,
+        engines: [EngineKind::OpGeth, EngineKind::Doppio],
+    };
+    if let Some(net) = run(&plan, |_| {}) {
+        compare::assert_no_complaints(&net);
+    }
+}
+
+/// op-geth has no Karst: the engines are both ours, and it is op-node that must be content.
+#[test]
+fn op_node_takes_doppio_through_karst() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "karst",
+        forks: KARST_TOO,
+        behind: 180,
+        engines: [EngineKind::Doppio, EngineKind::Doppio],
+    };
+    if let Some(net) = run(&plan, |_| {}) {
+        compare::assert_no_complaints(&net);
+    }
+}
+
+/// What the rollup node says while its engine is away is not looked at.
+#[test]
+fn an_engine_that_is_killed_comes_back_and_op_node_goes_on() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "doppio-is-killed",
+        forks: JOVIAN_SOON,
+        behind: 180,
+        engines: [EngineKind::Doppio, EngineKind::OpGeth],
+    };
+    run(&plan, |net| {
+        for height in [20, 80, 140, 185] {
+            net.wait_for(0, "unsafe_l2", height);
+            net.kill_and_restart_engine();
+        }
+    });
+}
