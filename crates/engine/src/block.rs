@@ -168,15 +168,7 @@ pub fn import_block<S: StateSource>(
     transactions: &[Bytes],
 ) -> Result<ExecutedBlock, BlockError> {
     header::check(spec, parent.0, header)?;
-    let input = BlockInput {
-        timestamp: header.timestamp,
-        fee_recipient: header.beneficiary,
-        prev_randao: header.mix_hash,
-        gas_limit: header.gas_limit,
-        base_fee: header.base_fee_per_gas.unwrap_or_default(),
-        parent_beacon_block_root: header.parent_beacon_block_root,
-        extra_data: header.extra_data.clone(),
-    };
+    let input = input_of(header);
     let state = StateAt::new(source, parent.0.state_root);
     let mut execution = BlockExecution::begin(spec, state, parent, input.clone())?;
     for transaction in decode_transactions(transactions)? {
@@ -185,6 +177,19 @@ pub fn import_block<S: StateSource>(
     let ours = seal(spec, execution, parent, &input, transactions.to_vec())?;
     compare(header, &ours.header)?;
     Ok(ours)
+}
+
+/// What the block of a header was executed with.
+pub(crate) fn input_of(header: &Header) -> BlockInput {
+    BlockInput {
+        timestamp: header.timestamp,
+        fee_recipient: header.beneficiary,
+        prev_randao: header.mix_hash,
+        gas_limit: header.gas_limit,
+        base_fee: header.base_fee_per_gas.unwrap_or_default(),
+        parent_beacon_block_root: header.parent_beacon_block_root,
+        extra_data: header.extra_data.clone(),
+    }
 }
 
 /// Names the first field in which a header differs from the one that execution gives.

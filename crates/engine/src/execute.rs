@@ -17,8 +17,8 @@ use alloy_evm::{
     precompiles::{DynPrecompile, PrecompilesMap},
 };
 use alloy_op_evm::{
-    OpBlockExecutionCtx, OpBlockExecutor, OpEvm, OpEvmFactory, OpTx, block::OpAlloyReceiptBuilder,
-    env::evm_env_for_op_next_block,
+    OpBlockExecutionCtx, OpBlockExecutor, OpEvm, OpEvmContext, OpEvmFactory, OpTx,
+    block::OpAlloyReceiptBuilder, env::evm_env_for_op_next_block,
 };
 use alloy_op_hardforks::OpChainHardforks;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -29,9 +29,9 @@ use op_revm::{
     constants::{L1_BLOCK_CONTRACT, L1_SCALAR_SLOT},
 };
 use revm::{
-    Database,
+    Database, Inspector,
     context_interface::JournalTr,
-    database::{State, WrapDatabaseRef, states::bundle_state::BundleRetention},
+    database::{BundleState, State, WrapDatabaseRef, states::bundle_state::BundleRetention},
     database_interface::bal::EvmDatabaseError,
     inspector::NoOpInspector,
     precompile::{
@@ -125,19 +125,22 @@ impl ExecuteError {
     }
 }
 
-type Db<S> = State<WrapDatabaseRef<StateAt<S>>>;
-type BlockEvm<S> = OpEvm<Db<S>, NoOpInspector, PrecompilesMap, OpTx>;
-type Executor<S> = OpBlockExecutor<BlockEvm<S>, OpAlloyReceiptBuilder, OpChainHardforks>;
+pub(crate) type Db<S> = State<WrapDatabaseRef<StateAt<S>>>;
+type BlockEvm<S, I> = OpEvm<Db<S>, I, PrecompilesMap, OpTx>;
+type Executor<S, I> = OpBlockExecutor<BlockEvm<S, I>, OpAlloyReceiptBuilder, OpChainHardforks>;
+/// What an inspector sees of the EVM.
+type Context<S> = OpEvmContext<Db<S>>;
 
-/// A block that is being executed, transaction by transaction.
-pub struct BlockExecution<'a, S: StateSource> {
+/// A block that is being executed, transaction by transaction. An inspector `I` can look on while
+/// some of them run.
+pub struct BlockExecution<'a, S: StateSource, I = NoOpInspector> {
     spec: &'a ChainSpec,
-    executor: Executor<S>,
+    executor: Executor<S, I>,
     /// The fork that the block activates and that bars users' transactions.
     activates: Option<Fork>,
 }
 
-impl<S: StateSource> core::fmt::Debug for BlockExecution<'_, S> {
+impl<S: StateSource, I> core::fmt::Debug for BlockExecution<'_, S, I> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("BlockExecution")
             .field("executed", &self.executor.receipts.len())
@@ -168,7 +171,7 @@ impl<S: StateSource> core::fmt::Debug for PausedExecution<S> {
 impl<S: StateSource> PausedExecution<S> {
     /// Goes on with the block.
     pub fn resume(self, spec: &ChainSpec) -> BlockExecution<'_, S> {
-        let mut executor = executor(spec, self.db, self.env, self.context);
+        let mut executor = executor(spec, self.db, self.env, self.context, NoOpInspector);
         executor.receipts = self.receipts;
         executor.gas_used = self.gas_used;
         executor.da_footprint_used = self.da_footprint;
@@ -181,14 +184,17 @@ impl<S: StateSource> PausedExecution<S> {
 }
 
 /// An executor of the crate, at the beginning of a block.
-fn executor<S: StateSource>(
+fn executor<S: StateSource, I: Inspector<Context<S>>>(
     spec: &ChainSpec,
     db: Db<S>,
     env: EvmEnv<OpSpecId>,
     context: OpBlockExecutionCtx,
-) -> Executor<S> {
+    inspector: I,
+) -> Executor<S, I> {
     let time = env.block_env.timestamp.saturating_to();
-    let mut evm = OpEvmFactory::<OpTx>::default().create_evm(db, env);
+    let factory = OpEvmFactory::<OpTx>::default();
+    let mut evm = factory.create_evm_with_inspector(db, env, inspector);
+    evm.disable_inspector();
     if spec.active(Fork::Karst, time) {
         limit_pairing(evm.components_mut().2);
     }
@@ -203,6 +209,42 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
         state: StateAt<S>,
         parent: (&Header, B256),
         input: BlockInput,
+    ) -> Result<Self, ExecuteError> {
+        Self::begin_inspected(spec, state, parent, input, NoOpInspector)
+    }
+
+    /// Puts the block aside.
+    pub fn pause(self) -> PausedExecution<S> {
+        let OpBlockExecutor {
+            ctx,
+            evm,
+            receipts,
+            gas_used,
+            da_footprint_used,
+            ..
+        } = self.executor;
+        let (db, env) = evm.finish();
+        PausedExecution {
+            db,
+            env,
+            context: ctx,
+            receipts,
+            gas_used,
+            da_footprint: da_footprint_used,
+            activates: self.activates,
+        }
+    }
+}
+
+impl<'a, S: StateSource, I: Inspector<Context<S>>> BlockExecution<'a, S, I> {
+    /// Begins the block with an inspector, which is not asked before
+    /// [`execute_inspected`](Self::execute_inspected).
+    pub(crate) fn begin_inspected(
+        spec: &'a ChainSpec,
+        state: StateAt<S>,
+        parent: (&Header, B256),
+        input: BlockInput,
+        inspector: I,
     ) -> Result<Self, ExecuteError> {
         let (parent, parent_hash) = parent;
         spec.check_executable(parent.number)?;
@@ -230,7 +272,7 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
             parent_beacon_block_root: input.parent_beacon_block_root,
             extra_data: input.extra_data,
         };
-        let mut executor = executor(spec, db, env, context);
+        let mut executor = executor(spec, db, env, context, inspector);
         executor
             .apply_pre_execution_changes()
             .map_err(|error| ExecuteError::Internal(error.to_string()))?;
@@ -278,6 +320,40 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
                 Err(refusal(index, error))
             }
         }
+    }
+
+    /// Executes a transaction while an inspector looks on, and gives the inspector back.
+    pub(crate) fn execute_inspected(
+        &mut self,
+        transaction: &BlockTransaction,
+        inspector: I,
+    ) -> Result<I, ExecuteError> {
+        let evm = self.executor.evm_mut();
+        let idle = core::mem::replace(evm.components_mut().1, inspector);
+        evm.enable_inspector();
+        let result = self.execute(transaction);
+        let evm = self.executor.evm_mut();
+        evm.disable_inspector();
+        let inspector = core::mem::replace(evm.components_mut().1, idle);
+        result.map(|()| inspector)
+    }
+
+    /// The state that the transactions so far have left.
+    pub(crate) fn database(&mut self) -> &mut Db<S> {
+        self.executor.evm_mut().components_mut().0
+    }
+
+    /// Logs of the transactions so far.
+    pub(crate) fn log_count(&self) -> usize {
+        let receipts = self.executor.receipts.iter();
+        receipts.map(|receipt| receipt.logs().len()).sum()
+    }
+
+    /// What the transactions so far have changed.
+    pub(crate) fn into_changes(self) -> BundleState {
+        let (mut db, _) = self.executor.evm.finish();
+        db.merge_transitions(BundleRetention::PlainState);
+        db.take_bundle()
     }
 
     /// Checks of deposits that the crates do not make.
@@ -353,28 +429,6 @@ impl<'a, S: StateSource> BlockExecution<'a, S> {
     /// Data footprint of the transactions so far; 0 before Jovian.
     pub const fn da_footprint(&self) -> u64 {
         self.executor.da_footprint_used
-    }
-
-    /// Puts the block aside.
-    pub fn pause(self) -> PausedExecution<S> {
-        let OpBlockExecutor {
-            ctx,
-            evm,
-            receipts,
-            gas_used,
-            da_footprint_used,
-            ..
-        } = self.executor;
-        let (db, env) = evm.finish();
-        PausedExecution {
-            db,
-            env,
-            context: ctx,
-            receipts,
-            gas_used,
-            da_footprint: da_footprint_used,
-            activates: self.activates,
-        }
     }
 
     /// Ends the block.

@@ -242,6 +242,24 @@ pub(super) struct LimitArgs {
     )]
     pub(super) gascap: u64,
 
+    /// Longest time of eth_call and eth_estimateGas; 0 for as long as it takes
+    #[arg(long = "rpc.evmtimeout", env = "DOPPIO_ENGINE_RPC_EVMTIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    pub(super) evmtimeout: Duration,
+
+    /// Longest time for which debug_trace* traces a transaction
+    #[arg(long = "rpc.trace-timeout", env = "DOPPIO_ENGINE_RPC_TRACE_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    pub(super) trace_timeout: Duration,
+
+    /// Longest answer of debug_trace*, in bytes; a node holds several times as much while it makes
+    /// one
+    #[arg(
+        long = "rpc.max-trace-bytes",
+        env = "DOPPIO_ENGINE_RPC_MAX_TRACE_BYTES",
+        value_name = "N",
+        default_value_t = 25_000_000
+    )]
+    pub(super) max_trace_bytes: usize,
+
     /// Most blocks that one eth_getLogs may cover
     #[arg(
         long = "rpc.max-log-blocks",

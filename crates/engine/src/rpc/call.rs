@@ -5,24 +5,26 @@
 
 use super::{
     chain::{BlockHeader, Chain},
+    clock::Clock,
     error::{RpcError, code},
     methods::{Method, method},
     overrides::{BlockOverrides, StateOverrides},
     params::{Params, Quantity, Quantity64, quantity},
 };
-use crate::{execute::limit_pairing, state::StateAt, store::BranchOf};
+use crate::{chain_spec::ChainSpec, execute::limit_pairing, state::StateAt, store::BranchOf};
 use alloy_eips::{BlockId, eip2930::AccessList, eip7702::SignedAuthorization};
-use alloy_evm::{Evm, EvmEnv, EvmFactory};
-use alloy_op_evm::{OpEvmFactory, OpTx, OpTxError, env::evm_env_for_op_block};
+use alloy_evm::{Evm, EvmEnv, EvmFactory, precompiles::PrecompilesMap};
+use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, OpTxError, env::evm_env_for_op_block};
 use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
 use doppio_protocol::config::Fork;
-use op_revm::{OpHaltReason, OpSpecId, OpTransaction, OpTransactionError};
+use op_revm::{L1BlockInfo, OpHaltReason, OpSpecId, OpTransaction, OpTransactionError};
 use revm::{
+    Inspector,
     context::{
         TxEnv,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultAndState},
     },
-    database::CacheDB,
+    database::{BundleState, CacheDB},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,7 +46,7 @@ const CALL_STIPEND: u64 = 2_300;
 /// The transaction that is asked about.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct CallArgs {
+pub(super) struct CallArgs {
     from: Address,
     to: Option<Address>,
     gas: Option<Quantity64>,
@@ -71,8 +73,50 @@ fn price(what: &str, value: U256) -> Result<u128, RpcError> {
 }
 
 impl CallArgs {
+    /// The nonce, if it is given.
+    pub(super) fn nonce(&self) -> Option<u64> {
+        self.nonce.map(|Quantity64(nonce)| nonce)
+    }
+
+    /// Offers what a wallet would, if no price is given. `suggest` gives the priority fee.
+    pub(super) fn set_fee_defaults(
+        &mut self,
+        base_fee: u64,
+        suggest: impl FnOnce() -> Result<u128, RpcError>,
+    ) -> Result<(), RpcError> {
+        let (max, tip) = (self.max_fee_per_gas, self.max_priority_fee_per_gas);
+        if let Some(Quantity(price)) = self.gas_price {
+            return if max.is_none() && tip.is_none() && price.is_zero() {
+                Err(RpcError::failed(
+                    "gasPrice must be non-zero after london fork",
+                ))
+            } else {
+                Ok(())
+            };
+        }
+        if let (Some(Quantity(max)), Some(_)) = (max, tip)
+            && max.is_zero()
+        {
+            return Err(RpcError::failed("maxFeePerGas must be non-zero"));
+        }
+        let tip = match tip {
+            Some(Quantity(tip)) => tip,
+            None => U256::from(suggest()?),
+        };
+        let max =
+            number(max).unwrap_or_else(|| tip.saturating_add(U256::from(base_fee) * U256::from(2)));
+        if max < tip {
+            return Err(RpcError::failed(format!(
+                "maxFeePerGas ({max:#x}) < maxPriorityFeePerGas ({tip:#x})"
+            )));
+        }
+        self.max_fee_per_gas = Some(Quantity(max));
+        self.max_priority_fee_per_gas = Some(Quantity(tip));
+        Ok(())
+    }
+
     /// The transaction, with at most `cap` gas.
-    fn transaction(self, chain_id: u64, cap: u64) -> Result<TxEnv, RpcError> {
+    pub(super) fn transaction(self, chain_id: u64, cap: u64) -> Result<TxEnv, RpcError> {
         let tip_given = self.max_fee_per_gas.is_some() || self.max_priority_fee_per_gas.is_some();
         if self.gas_price.is_some() && tip_given {
             return Err(RpcError::failed(
@@ -120,9 +164,9 @@ impl CallArgs {
     }
 }
 
-/// Why the EVM does not even begin.
+/// Why there is no outcome.
 #[derive(Debug)]
-enum Refused {
+pub(super) enum Refused {
     /// Not for want of gas.
     Wrong(String),
     /// More gas would help, or less.
@@ -131,17 +175,33 @@ enum Refused {
     Failed(RpcError),
 }
 
+/// A refusal as a call's failure; `text` puts what is wrong into words.
+pub(super) fn refused(why: Refused, text: impl FnOnce(String) -> String) -> RpcError {
+    match why {
+        Refused::Wrong(what) | Refused::Gas(what) => RpcError::failed(text(what)),
+        Refused::Failed(error) => error,
+    }
+}
+
+type TrialDb<'a> = CacheDB<&'a StateAt<BranchOf>>;
+type TrialEvm<'a, I> = OpEvm<TrialDb<'a>, I, PrecompilesMap, OpTx>;
+
 /// Where transactions are tried.
-struct Trial<'a> {
+pub(super) struct Trial<'a> {
+    spec: &'a ChainSpec,
     state: &'a StateAt<BranchOf>,
     env: EvmEnv<OpSpecId>,
-    karst: bool,
+    /// Time of the block, which says what forks are active.
+    time: u64,
+    /// What happened since the state.
+    changes: BundleState,
     overrides: StateOverrides,
+    clock: Clock,
 }
 
 impl<'a> Trial<'a> {
-    fn new(
-        chain: &Chain<'_>,
+    pub(super) fn new(
+        chain: &Chain<'a>,
         block: &BlockHeader,
         state: &'a StateAt<BranchOf>,
         overrides: StateOverrides,
@@ -155,28 +215,90 @@ impl<'a> Trial<'a> {
         env.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
         block_overrides.apply(&mut env.block_env);
         Self {
+            spec,
             state,
-            karst: spec.active(Fork::Karst, block.header.timestamp),
+            time: block.header.timestamp,
             env,
+            changes: BundleState::default(),
             overrides,
+            clock: Clock::start(chain.settings.evm_timeout),
         }
     }
 
-    fn run(&self, transaction: &TxEnv) -> Result<ExecutionResult<OpHaltReason>, Refused> {
+    /// Whether a fork is active.
+    pub(super) fn active(&self, fork: Fork) -> bool {
+        self.spec.active(fork, self.time)
+    }
+
+    /// Who gets the priority fees.
+    pub(super) const fn fee_recipient(&self) -> Address {
+        self.env.block_env.beneficiary
+    }
+
+    /// Says what happened since the state.
+    pub(super) fn set_changes(&mut self, changes: BundleState) {
+        self.changes = changes;
+    }
+
+    /// The state, with what it is overridden with.
+    pub(super) fn database(&self) -> Result<TrialDb<'a>, RpcError> {
         let mut database = CacheDB::new(self.state);
-        self.overrides
-            .apply(&mut database)
-            .map_err(|error| Refused::Failed(error.into()))?;
+        for (address, changed) in &self.changes.state {
+            let mut info = changed.info.clone().unwrap_or_default();
+            if info.code.is_none() {
+                info.code = self.changes.contracts.get(&info.code_hash).cloned();
+            }
+            database.insert_account_info(*address, info);
+            let slots = changed.storage.iter();
+            let slots = slots.map(|(slot, value)| (*slot, value.present_value));
+            if changed.status.was_destroyed() {
+                database.replace_account_storage(*address, slots.collect())?;
+            } else {
+                for (slot, value) in slots {
+                    database.insert_account_storage(*address, slot, value)?;
+                }
+            }
+        }
+        self.overrides.apply(&mut database)?;
+        Ok(database)
+    }
+
+    /// An EVM for a transaction, which an inspector watches.
+    pub(super) fn evm<I: Inspector<OpEvmContext<TrialDb<'a>>>>(
+        &self,
+        transaction: &TxEnv,
+        database: TrialDb<'a>,
+        inspector: I,
+    ) -> TrialEvm<'a, I> {
         let mut env = self.env.clone();
         // who offers nothing pays nothing
         if transaction.gas_price == 0 {
             env.block_env.basefee = 0;
         }
-        let base_fee = env.block_env.basefee;
-        let mut evm = OpEvmFactory::<OpTx>::default().create_evm(database, env);
-        if self.karst {
+        let factory = OpEvmFactory::<OpTx>::default();
+        let number = env.block_env.number;
+        let mut evm = factory.create_evm_with_inspector(database, env, inspector);
+        if transaction.gas_price == 0 {
+            // or the operator's fee, which was not paid, would be given back
+            evm.ctx_mut().chain = L1BlockInfo {
+                l2_block: Some(number),
+                operator_fee_scalar: Some(U256::ZERO),
+                operator_fee_constant: Some(U256::ZERO),
+                ..L1BlockInfo::default()
+            };
+        }
+        if self.active(Fork::Karst) {
             limit_pairing(evm.components_mut().2);
         }
+        evm
+    }
+
+    /// Runs a transaction in its EVM.
+    pub(super) fn transact<I: Inspector<OpEvmContext<TrialDb<'a>>>>(
+        &self,
+        evm: &mut TrialEvm<'a, I>,
+        transaction: &TxEnv,
+    ) -> Result<ResultAndState<OpHaltReason>, Refused> {
         // no bytes: L1 and the operator cost nothing
         let call = OpTx(OpTransaction {
             base: transaction.clone(),
@@ -184,13 +306,27 @@ impl<'a> Trial<'a> {
             deposit: Default::default(),
         });
         match evm.transact_raw(call) {
-            Ok(done) => Ok(done.result),
+            Ok(done) => Ok(done),
             Err(EVMError::Transaction(OpTxError(OpTransactionError::Base(error)))) => {
-                Err(refusal(error, transaction, base_fee))
+                Err(refusal(error, transaction, evm.block().basefee))
             }
             Err(EVMError::Transaction(error)) => Err(Refused::Wrong(error.to_string())),
             Err(error) => Err(Refused::Failed(RpcError::internal(error.to_string()))),
         }
+    }
+
+    fn run(&self, transaction: &TxEnv) -> Result<ExecutionResult<OpHaltReason>, Refused> {
+        let database = self.database().map_err(Refused::Failed)?;
+        let mut evm = self.evm(transaction, database, self.clock);
+        if self.clock.is_stopped() {
+            evm.disable_inspector();
+        }
+        let outcome = self.transact(&mut evm, transaction);
+        evm.components()
+            .1
+            .check()
+            .map_err(|error| Refused::Failed(RpcError::failed(error)))?;
+        outcome.map(|done| done.result)
     }
 }
 
@@ -282,7 +418,7 @@ fn reverted(output: &Bytes) -> RpcError {
 }
 
 /// The text in `Error(string)` or what the number in `Panic(uint256)` says.
-fn reason(output: &[u8]) -> Option<String> {
+pub(super) fn reason(output: &[u8]) -> Option<String> {
     let word = |at: usize| {
         let bytes = output.get(at..at.checked_add(32)?)?;
         Some(U256::from_be_slice(bytes))
@@ -325,12 +461,9 @@ fn call(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
     let cap = chain.settings.gas_cap;
     let transaction = args.transaction(chain.view.spec().chain_id, cap)?;
     let trial = Trial::new(&chain, &block, &state, overrides, block_overrides);
-    let result = trial.run(&transaction).map_err(|refused| match refused {
-        Refused::Wrong(text) | Refused::Gas(text) => RpcError::failed(format!(
-            "err: {text} (supplied gas {})",
-            transaction.gas_limit
-        )),
-        Refused::Failed(error) => error,
+    let result = trial.run(&transaction).map_err(|why| {
+        let gas = transaction.gas_limit;
+        refused(why, |text| format!("err: {text} (supplied gas {gas})"))
     })?;
     match failure(&result) {
         Some(error) => Err(error),
@@ -358,7 +491,7 @@ fn estimate_gas(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError
     } else {
         block.header.gas_limit
     };
-    if trial.karst {
+    if trial.active(Fork::Karst) {
         high = high.min(OSAKA_GAS_CAP);
     }
     if transaction.gas_price > 0 {
@@ -369,9 +502,8 @@ fn estimate_gas(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError
 
 /// The gas that the sender can pay.
 fn affordable(trial: &Trial<'_>, transaction: &TxEnv) -> Result<u64, RpcError> {
-    let mut database = CacheDB::new(trial.state);
-    trial.overrides.apply(&mut database)?;
-    let balance = database
+    let balance = trial
+        .database()?
         .load_account(transaction.caller)?
         .info()
         .map_or(U256::ZERO, |info| info.balance);

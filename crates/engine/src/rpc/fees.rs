@@ -50,7 +50,7 @@ fn tip(transaction: &BlockTransaction, base_fee: u64) -> u128 {
 
 /// The least priority fee, while blocks have room; a tenth more than the middle one of the newest
 /// block, if it had none.
-fn suggest(chain: &Chain<'_>, head: &BlockHeader) -> Result<u128, RpcError> {
+pub(super) fn suggest(chain: &Chain<'_>, head: &BlockHeader) -> Result<u128, RpcError> {
     let settings = chain.settings;
     let receipts = chain.receipts(head.hash)?;
     let most = gas_used(&receipts).max().unwrap_or_default();

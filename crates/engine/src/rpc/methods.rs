@@ -1,7 +1,7 @@
 //! What can be called, and what answers.
 
 use super::{
-    accounts, blocks, call,
+    access_list, accounts, blocks, call,
     chain::Chain,
     error::RpcError,
     feed::{Feed, What},
@@ -11,12 +11,14 @@ use super::{
     params::Params,
     pool,
     subscription::Subscription,
+    trace,
 };
 use crate::{
     engine_api::{CAPABILITIES, EngineApi},
     view::View,
 };
 use alloy_primitives::U256;
+use core::time::Duration;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -65,6 +67,12 @@ pub struct Settings {
     pub max_priority_fee: u128,
     /// Most gas of a call or an estimate.
     pub gas_cap: u64,
+    /// Longest time of a call or an estimate; none for as long as it takes.
+    pub evm_timeout: Option<Duration>,
+    /// Longest time for which a transaction is traced.
+    pub trace_timeout: Duration,
+    /// About how many bytes of traces a call may give at most.
+    pub max_trace_bytes: usize,
     /// Most blocks that one query for logs may cover.
     pub max_log_blocks: u64,
     /// Most logs that one query may find.
@@ -83,6 +91,9 @@ impl Default for Settings {
             min_priority_fee: 1_000_000,
             max_priority_fee: 500_000_000_000,
             gas_cap: 50_000_000,
+            evm_timeout: Some(Duration::from_secs(5)),
+            trace_timeout: Duration::from_secs(5),
+            max_trace_bytes: 25_000_000,
             max_log_blocks: 100_000,
             max_logs: 20_000,
             max_filters: 10_000,
@@ -113,10 +124,12 @@ pub(super) const fn method(
     }
 }
 
-const ALL: [&[Method]; 8] = [
+const ALL: [&[Method]; 10] = [
     blocks::METHODS,
     accounts::METHODS,
     call::METHODS,
+    access_list::METHODS,
+    trace::METHODS,
     logs::METHODS,
     filters::METHODS,
     pool::METHODS,

@@ -4,11 +4,13 @@
 //! [`EngineApi`](crate::EngineApi) is what the rollup node calls. [`Server`] puts them on HTTP and
 //! WebSocket, within [`Limits`] and behind a [`JwtSecret`] if need be. Answers are those of op-geth.
 
+mod access_list;
 mod accounts;
 mod block_json;
 mod blocks;
 mod call;
 mod chain;
+mod clock;
 mod error;
 mod feed;
 mod fees;
@@ -25,6 +27,7 @@ mod pool;
 mod receipt_json;
 mod server;
 mod subscription;
+mod trace;
 
 pub use error::RpcError;
 pub use jwt::{JwtSecret, JwtSecretError, TokenError};

@@ -19,6 +19,7 @@ mod rpc_blocks;
 mod rpc_calls;
 mod rpc_pool;
 mod rpc_server;
+mod rpc_trace;
 mod small_chain;
 mod t8n;
 mod trie;

@@ -3,7 +3,7 @@
 use crate::chain::Chain;
 use alloy_primitives::B256;
 use doppio_engine::{
-    Engine, EngineApi, EngineSettings, ForkChoice, Status, Store,
+    Engine, EngineApi, EngineSettings, ForkChoice, Status, Store, View,
     rpc::{ChainApi, JwtSecret, Limits, Listen, MethodSet, Server, Settings, Transport},
 };
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub(crate) struct Node {
     pub(crate) public: Server,
     /// `engine`, `eth`, `miner`.
     pub(crate) authenticated: Server,
+    pub(crate) view: Arc<View>,
     file: PathBuf,
 }
 
@@ -115,6 +116,7 @@ impl Node {
             chain,
             public,
             authenticated,
+            view,
             file,
         })
     }
