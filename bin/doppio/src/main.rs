@@ -1,7 +1,6 @@
 //! The command line: argument parsing and wiring only.
 
 mod chain_args;
-mod duration;
 mod engine;
 mod execute;
 mod explain;

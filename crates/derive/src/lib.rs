@@ -18,7 +18,7 @@
 //! Around the pipeline, and as pure: [`SyncStart`] (which heads to trust after a restart or an L1
 //! reorganisation), [`FindResetPoint`] (where to start the pipeline for a safe head), [`Finality`]
 //! (which L2 blocks an L1 finality signal makes final) and [`read_da_answer`] (what a DA server's
-//! answer means).
+//! answer means), [`differences`] (whether a block is what attributes give).
 
 mod authorization;
 mod batch_check;
@@ -28,6 +28,7 @@ mod challenges;
 mod channel_assembler;
 mod channel_bank;
 mod commitments;
+mod consolidation;
 mod da_server;
 mod drops;
 mod epochs;
@@ -53,6 +54,7 @@ pub use build::{Built, Epoch, build_attributes};
 pub use challenges::Settled;
 pub use channel_bank::FrameRefusal;
 pub use commitments::foresee_commitments;
+pub use consolidation::{Difference, differences};
 pub use da_server::{DaServerError, da_request_path, read_da_answer};
 pub use drops::{
     Drop, DropLog, DropReason, FrameOrder, InboxRefusal, InboxVerdict, MAX_DROPS_KEPT,

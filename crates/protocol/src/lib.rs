@@ -23,6 +23,7 @@ pub mod commitment;
 pub mod config;
 pub mod da_challenge;
 pub mod deposit;
+pub mod duration;
 pub mod extra_data;
 pub mod frame;
 pub mod l1;

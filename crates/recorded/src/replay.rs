@@ -4,19 +4,11 @@ use crate::{
     execution::{Execution, ExecutionError, ExecutionOutcome},
     recording::{RecordedChain, RecordedL2Block, RecordingError},
 };
-use alloy_primitives::Bytes;
 use doppio_derive::{
     DerivedAttributes, InboxVerdict, Outcome, PayloadAnswer, Pipeline, PipelineError, Request,
-    Response, Step, SupplyError,
+    Response, Step, SupplyError, differences,
 };
-use doppio_protocol::{
-    attributes::PayloadAttributes,
-    block::BlockId,
-    config::Fork,
-    extra_data::{Eip1559Params, HeaderParams},
-    l1::L1Block,
-    l2::L2Block,
-};
+use doppio_protocol::{attributes::PayloadAttributes, block::BlockId, l1::L1Block, l2::L2Block};
 use std::{collections::BTreeMap, time::Duration};
 use thiserror::Error;
 
@@ -389,118 +381,18 @@ impl<'a> Replay<'a> {
         attributes: &PayloadAttributes,
         block: &L2Block,
     ) -> Vec<(&'static str, String, String)> {
-        let header = &block.header;
-        let mut fields = Vec::new();
-        let mut compare = |name, ours: String, recorded: String| {
-            if ours != recorded {
-                fields.push((name, ours, recorded));
-            }
-        };
-        compare(
-            "parent",
-            derived.parent.hash.to_string(),
-            header.parent_hash.to_string(),
-        );
-        compare(
-            "time",
-            attributes.timestamp.to_string(),
-            header.timestamp.to_string(),
-        );
-        compare(
-            "fee recipient",
-            attributes.suggested_fee_recipient.to_string(),
-            header.beneficiary.to_string(),
-        );
-        compare(
-            "prev-randao",
-            attributes.prev_randao.to_string(),
-            header.mix_hash.to_string(),
-        );
-        compare(
-            "parent beacon root",
-            format!("{:?}", attributes.parent_beacon_block_root),
-            format!("{:?}", header.parent_beacon_block_root),
-        );
-        compare(
-            "gas limit",
-            attributes.gas_limit.to_string(),
-            header.gas_limit.to_string(),
-        );
-        compare(
-            "withdrawals",
-            attributes.has_withdrawals.to_string(),
-            header.withdrawals_root.is_some().to_string(),
-        );
-        let extra_data = self.extra_data(attributes);
-        compare(
-            "extra data",
-            extra_data.to_string(),
-            header.extra_data.to_string(),
-        );
-        compare(
-            "transactions",
-            attributes.transaction_count().to_string(),
-            block.transactions.len().to_string(),
-        );
-        for (index, (ours, recorded)) in attributes
-            .all_transactions()
-            .zip(&block.transactions)
-            .enumerate()
-        {
-            if ours != recorded.as_ref() {
-                let ours = Bytes::copy_from_slice(ours);
-                fields.push((
-                    "transaction",
-                    format!("{index}: {ours}"),
-                    recorded.to_string(),
-                ));
-            }
-        }
-        match block.block_ref(&self.recorded.chain) {
-            Ok(block_ref) if block_ref.l1_origin == derived.l1_origin => {}
-            Ok(block_ref) => fields.push((
-                "L1 origin",
-                derived.l1_origin.to_string(),
-                block_ref.l1_origin.to_string(),
-            )),
-            Err(error) => {
-                fields.push((
-                    "L1 origin",
-                    derived.l1_origin.to_string(),
-                    error.to_string(),
-                ));
-            }
-        }
-        fields
-    }
-
-    /// The extra data that an engine writes for attributes: where they leave the EIP-1559
-    /// parameters at zero, the chain's own.
-    fn extra_data(&self, attributes: &PayloadAttributes) -> Bytes {
         let chain = &self.recorded.chain;
-        let eip1559 = match attributes.eip1559 {
-            Some(params) if params.is_zero() => {
-                chain
-                    .rollup
-                    .chain_op_config
-                    .map_or(params, |op| Eip1559Params {
-                        denominator: op
-                            .eip1559_denominator_canyon
-                            .filter(|_| chain.active(Fork::Canyon, attributes.timestamp))
-                            .unwrap_or(op.eip1559_denominator)
-                            .try_into()
-                            .unwrap_or(u32::MAX),
-                        elasticity: op.eip1559_elasticity.try_into().unwrap_or(u32::MAX),
-                    })
-            }
-            params => params.unwrap_or_default(),
+        let mut fields: Vec<_> = differences(chain, derived.parent.hash, attributes, block)
+            .into_iter()
+            .map(|difference| (difference.field, difference.attributes, difference.block))
+            .collect();
+        let recorded = match block.block_ref(chain) {
+            Ok(block_ref) if block_ref.l1_origin == derived.l1_origin => return fields,
+            Ok(block_ref) => block_ref.l1_origin.to_string(),
+            Err(error) => error.to_string(),
         };
-        let min_base_fee = attributes.min_base_fee.unwrap_or_default();
-        HeaderParams {
-            eip1559,
-            min_base_fee,
-        }
-        .encode(chain, attributes.timestamp)
+        fields.push(("L1 origin", derived.l1_origin.to_string(), recorded));
+        fields
     }
 
     /// Compares what is known once an L1 block is exhausted.

@@ -1,9 +1,10 @@
 //! The flags of `doppio engine`. Names and defaults are op-geth's where it has such a flag.
 
-use crate::{duration::parse_duration, metrics::MetricsArgs};
+use crate::metrics::MetricsArgs;
 use clap::Args;
 use core::time::Duration;
 use doppio_engine::{BuildSettings, EngineSettings, PoolLimits, rpc::Limits};
+use doppio_protocol::duration::parse_duration;
 use std::{net::IpAddr, path::PathBuf};
 
 /// Run the execution engine: the rollup node drives it over the Engine API, everybody reads the

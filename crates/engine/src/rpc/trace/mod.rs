@@ -37,8 +37,7 @@ use alloy_consensus::Transaction;
 use alloy_eips::{BlockId, BlockNumberOrTag, Encodable2718};
 use alloy_evm::Evm;
 use alloy_primitives::{B256, Bytes};
-use core::time::Duration;
-use doppio_protocol::{config::Fork, l2::L2Block};
+use doppio_protocol::{config::Fork, duration::parse_duration, l2::L2Block};
 use revm::{
     DatabaseCommit,
     context_interface::{Transaction as _, transaction::AuthorizationTr},
@@ -116,8 +115,8 @@ impl Config {
         let most = chain.settings.trace_timeout;
         let time = match &self.timeout {
             None => most,
-            Some(text) => duration(text)
-                .ok_or_else(|| RpcError::failed(format!("time: invalid duration {text:?}")))?
+            Some(text) => parse_duration(text)
+                .map_err(|_| RpcError::failed(format!("time: invalid duration {text:?}")))?
                 .min(most),
         };
         Ok(Bounds {
@@ -149,37 +148,6 @@ fn options<T: Default + for<'de> Deserialize<'de>>(config: Value) -> Result<T, R
     }
     serde_json::from_value(config)
         .map_err(|error| RpcError::failed(format!("invalid tracerConfig: {error}")))
-}
-
-/// A span of time as Go writes it: `1.5s`, `300ms`, `2h45m`; none if it is none.
-fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut total = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at(digits);
-        let unit = tail
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit);
-        let seconds = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        total += number.parse::<f64>().ok()? * seconds;
-        rest = tail;
-    }
-    (!text.is_empty())
-        .then(|| Duration::try_from_secs_f64(total).ok())
-        .flatten()
 }
 
 /// A block that is executed again.

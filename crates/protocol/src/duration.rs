@@ -1,25 +1,35 @@
-//! Durations as the op-stack's flags have them: Go's notation, such as `1m30s` or `500ms`.
+//! Durations as Go writes them, and so the op-stack's flags and geth's options: `1m30s`, `500ms`.
 
 use core::time::Duration;
+use thiserror::Error;
 
 /// Units, and how many nanoseconds each has.
-const UNITS: [(&str, f64); 7] = [
+const UNITS: [(&str, f64); 8] = [
     ("ns", 1.0),
     ("us", 1e3),
     ("µs", 1e3),
+    ("μs", 1e3),
     ("ms", 1e6),
     ("s", 1e9),
     ("m", 60e9),
     ("h", 3600e9),
 ];
 
+/// Text that is no duration, or a negative one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is no duration; write it as 300ms, 2s or 1h30m")]
+pub struct DurationError(String);
+
 /// Reads a duration.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration; write it as 300ms, 2s or 1h30m");
-    if text == "0" {
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let wrong = || DurationError(text.to_owned());
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest == "0" {
         return Ok(Duration::ZERO);
     }
-    let mut rest = text;
+    if rest.is_empty() {
+        return Err(wrong());
+    }
     let mut nanoseconds = 0.0;
     while !rest.is_empty() {
         let digits = rest
@@ -36,9 +46,6 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
             .ok_or_else(wrong)?;
         nanoseconds += number.parse::<f64>().map_err(|_| wrong())? * size;
         rest = tail;
-    }
-    if text.is_empty() {
-        return Err(wrong());
     }
     Duration::try_from_secs_f64(nanoseconds / 1e9).map_err(|_| wrong())
 }
@@ -62,6 +69,7 @@ mod tests {
         }
         for text in [
             "",
+            "+",
             "2",
             "s",
             "2 s",
