@@ -5,141 +5,27 @@
 //! attributes are compared with the block that the engine has at their height, or built; gossiped
 //! blocks extend the unsafe head; L1's finality makes blocks final.
 
+mod answers;
 mod job;
+mod vocabulary;
+
+pub use vocabulary::{DriverError, DriverOptions, Event, Next, NotAsked};
 
 use crate::{
-    engine::{EngineAnswer, EngineCall, EngineError, EngineStatus},
+    engine::EngineCall,
     heads::{Heads, L1Heads},
+    sequencer::{Decision, Millis, Sequencer, SequencerAnswer, SequencerOptions, StartError},
     unsafe_blocks::{Refused, UnsafeBlocks},
 };
+use alloy_primitives::B256;
 use doppio_derive::{
-    DerivedAttributes, Difference, Finality, FinalityMismatch, FinalityOptions, FinalityStep,
-    FindResetPoint, Found, Lookup, NotAsked as LookupNotAsked, OldSignal, Outcome, Pipeline,
-    PipelineError, Request, ResetPointError, ResetReason, Response, Search, Step, SupplyError,
-    SyncStart, SyncStartError, SyncStartOptions, differences,
+    DerivedAttributes, Finality, FinalityMismatch, FinalityStep, FindResetPoint, Found, OldSignal,
+    Outcome, Pipeline, PipelineError, ResetPointError, ResetReason, Response, Search, Step,
+    SyncStart, differences,
 };
-use doppio_protocol::{
-    L1BlockRef, L2BlockRef,
-    block::BlockId,
-    config::ChainConfig,
-    l2::{L2Block, L2BlockError},
-};
-use job::{Job, Stage};
+use doppio_protocol::{L1BlockRef, L2BlockRef, block::BlockId, config::ChainConfig, l2::L2Block};
+use job::{Job, Source, Stage};
 use std::{collections::VecDeque, sync::Arc};
-use thiserror::Error;
-
-/// What an operator chooses.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DriverOptions {
-    /// How heads are found after a start.
-    pub sync_start: SyncStartOptions,
-    /// How blocks become final.
-    pub finality: FinalityOptions,
-}
-
-/// What is needed next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// A block's place in its chain, or a system configuration: [`Driver::found`].
-    Lookup(Lookup),
-    /// What derivation lacks: [`Driver::supply`].
-    Derivation(Request),
-    /// The canonical L1 block of a height, for derivation: [`Driver::supply`] with
-    /// [`Response::NextL1Block`].
-    L1Block(u64),
-    /// The engine's canonical block of a height, to compare it with what was derived:
-    /// [`Driver::consolidate`].
-    L2Block(u64),
-    /// A call of the engine: [`Driver::engine`].
-    Engine(EngineCall),
-    /// Nothing, until there is news of L1 or a new block.
-    Wait,
-}
-
-/// What happened, for logs, metrics and whoever follows the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The heads are found and told to the engine; derivation begins.
-    Started(Box<Heads>),
-    /// Everything begins again.
-    Reset(String),
-    /// The engine had the derived block.
-    Consolidated(L2BlockRef),
-    /// The engine had another block than the derived one, which takes its place. On a chain with one
-    /// sequencer this is an incident.
-    Replaced {
-        /// What the engine had.
-        block: BlockId,
-        /// Where it differs.
-        differences: Vec<Difference>,
-    },
-    /// The derived block was built.
-    Derived(L2BlockRef),
-    /// The engine refused derived attributes.
-    Refused {
-        /// The parent of the block that they were for.
-        parent: BlockId,
-        /// The engine's reason.
-        reason: String,
-    },
-    /// The safe head moved: it is derived from L1 up to this block.
-    Safe {
-        /// The safe head.
-        head: L2BlockRef,
-        /// The L1 block.
-        derived_from: L1BlockRef,
-    },
-    /// A block from outside became the unsafe head.
-    Unsafe(L2BlockRef),
-    /// A block from outside is invalid.
-    InvalidUnsafe {
-        /// The block.
-        block: BlockId,
-        /// Why.
-        reason: String,
-    },
-    /// The finalized head moved.
-    Finalized(L2BlockRef),
-}
-
-/// Why the driver stops for good.
-#[derive(Debug, Error)]
-pub enum DriverError {
-    /// There are no heads to start from.
-    #[error("no heads to start from: {0}")]
-    SyncStart(#[from] SyncStartError),
-    /// Derivation.
-    #[error(transparent)]
-    Pipeline(PipelineError),
-    /// The engine built another block than it was asked for.
-    #[error("the engine built {block}, which is not what it was asked for: {difference}")]
-    EngineDeviates {
-        /// The block.
-        block: BlockId,
-        /// The first field in which it differs.
-        difference: Difference,
-    },
-    /// A block of the engine that no L2 block can be.
-    #[error("a block of the engine: {0}")]
-    Block(#[from] L2BlockError),
-    /// A bug of this program.
-    #[error("a bug in the driver: {0}")]
-    Bug(&'static str),
-}
-
-/// What was supplied was not asked for; nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum NotAsked {
-    /// An answer to a lookup.
-    #[error(transparent)]
-    Lookup(#[from] LookupNotAsked),
-    /// An answer for derivation.
-    #[error(transparent)]
-    Supply(#[from] SupplyError),
-    /// Anything else.
-    #[error("{0} was not asked for")]
-    Other(&'static str),
-}
 
 /// How far a start is.
 #[derive(Debug)]
@@ -160,6 +46,8 @@ struct Running {
     pipeline: Pipeline,
     /// A block on its way into the engine.
     job: Option<Job>,
+    /// A block of our own, which may have to wait on its way.
+    sequenced: Option<Job>,
     /// The engine does not know the heads yet.
     fork_choice_due: bool,
 }
@@ -174,7 +62,24 @@ pub struct Driver {
     l1: L1Heads,
     finality: Finality,
     unsafe_blocks: UnsafeBlocks,
+    sequencer: Option<Sequencer>,
     events: VecDeque<Event>,
+    /// The time at the last step.
+    now: Millis,
+    /// What the engine was asked last.
+    asked: Asked,
+}
+
+/// Whose call the engine was asked to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// To take the heads.
+    Heads,
+    /// For the block that is on its way.
+    Job,
+    /// For the block of our own.
+    Sequenced,
 }
 
 impl Driver {
@@ -186,7 +91,10 @@ impl Driver {
             l1: L1Heads::default(),
             finality: Finality::new(&chain.rollup, options.finality),
             unsafe_blocks: UnsafeBlocks::default(),
+            sequencer: None,
             events: VecDeque::new(),
+            now: 0,
+            asked: Asked::Nothing,
             options,
             chain,
         }
@@ -249,10 +157,51 @@ impl Driver {
         let search = SyncStart::new(Arc::clone(&self.chain), self.options.sync_start);
         self.phase = Phase::Heads(search);
         self.finality.reset();
+        if let Some(sequencer) = &mut self.sequencer {
+            let block_time = self.chain.rollup.block_time.saturating_mul(1_000);
+            sequencer.wait_until(self.now.saturating_add(block_time));
+        }
     }
 
-    /// What is needed next. Asked again without an answer, it says the same.
-    pub fn step(&mut self) -> Result<Next, DriverError> {
+    /// Begins to make blocks, on exactly this head.
+    pub fn start_sequencing(
+        &mut self,
+        options: SequencerOptions,
+        head: B256,
+    ) -> Result<(), StartError> {
+        if self.sequencer.is_some() {
+            return Err(StartError::Running);
+        }
+        let heads = self.heads.ok_or(StartError::NotReady)?;
+        if heads.unsafe_head.hash != head {
+            return Err(StartError::OtherHead {
+                head: heads.unsafe_head.hash,
+                asked: head,
+            });
+        }
+        self.sequencer = Some(Sequencer::new(options));
+        Ok(())
+    }
+
+    /// Makes no more blocks; one that is not the head yet is given up. The head from which another
+    /// sequencer goes on; none if it was not running.
+    pub fn stop_sequencing(&mut self) -> Option<B256> {
+        self.sequencer.take()?;
+        if let Phase::Running(running) = &mut self.phase {
+            running.sequenced = None;
+        }
+        self.heads.map(|heads| heads.unsafe_head.hash)
+    }
+
+    /// Whether it makes blocks.
+    pub const fn is_sequencing(&self) -> bool {
+        self.sequencer.is_some()
+    }
+
+    /// What is needed next. Asked again without an answer, it says the same, unless time has passed.
+    pub fn step(&mut self, now: Millis) -> Result<Next, DriverError> {
+        self.now = now;
+        self.asked = Asked::Nothing;
         loop {
             if let Some(next) = self.advance()? {
                 return Ok(next);
@@ -276,7 +225,10 @@ impl Driver {
                     Ok(None)
                 }
             },
-            Phase::Tell(heads) => Ok(Some(Next::Engine(EngineCall::heads(heads)))),
+            Phase::Tell(heads) => {
+                self.asked = Asked::Heads;
+                Ok(Some(Next::Engine(EngineCall::heads(heads))))
+            }
             Phase::Point(heads, search) => match search.step() {
                 Ok(Search::Need(lookup)) => Ok(Some(Next::Lookup(lookup))),
                 Ok(Search::Found(point)) => {
@@ -286,6 +238,7 @@ impl Driver {
                     self.phase = Phase::Running(Box::new(Running {
                         pipeline: Pipeline::new(Arc::clone(&self.chain), point),
                         job: None,
+                        sequenced: None,
                         fork_choice_due: false,
                     }));
                     self.events.push_back(Event::Started(Box::new(heads)));
@@ -316,11 +269,18 @@ impl Driver {
         let (running, heads) = self.running()?;
         let heads = *heads;
         if let Some(job) = &running.job {
-            return Ok(Some(job.next(&heads)));
+            let next = job.next(&heads);
+            self.asked = Asked::Job;
+            return Ok(Some(next));
         }
         if running.fork_choice_due {
+            self.asked = Asked::Heads;
             return Ok(Some(Next::Engine(EngineCall::heads(&heads))));
         }
+        let until = match self.make_block(&heads)? {
+            Ok(next) => return Ok(Some(next)),
+            Err(until) => until,
+        };
         if let Some(block) = self
             .unsafe_blocks
             .next_after(&heads.unsafe_head, &heads.safe)
@@ -332,7 +292,42 @@ impl Driver {
         if let Some(next) = self.finality()? {
             return Ok(next);
         }
-        self.derive(&heads)
+        self.derive(&heads, until)
+    }
+
+    /// What the sequencer needs now, or the time at which it will need something.
+    // spec: opstack 4.3
+    fn make_block(&mut self, heads: &Heads) -> Result<Result<Next, Option<Millis>>, DriverError> {
+        let now = self.now;
+        let Some(sequencer) = &mut self.sequencer else {
+            return Ok(Err(None));
+        };
+        let need = sequencer.next(&heads.unsafe_head, &heads.safe, now);
+        let (running, _) = self.running()?;
+        let Some(job) = &running.sequenced else {
+            return Ok(need.map(Next::Sequence));
+        };
+        let Source::Sequenced {
+            parent, seal_at, ..
+        } = job.source
+        else {
+            return Err(DriverError::Bug("a block of our own that is not"));
+        };
+        if parent != heads.unsafe_head.hash {
+            // the head is another one: what was begun is worth nothing
+            running.sequenced = None;
+            return Ok(need.map(Next::Sequence));
+        }
+        if let Err(until) = need {
+            // something failed, and is tried again then
+            return Ok(Err(until));
+        }
+        if matches!(job.stage, Stage::Get(_)) && now < seal_at {
+            return Ok(Err(Some(seal_at)));
+        }
+        let next = job.next(heads);
+        self.asked = Asked::Sequenced;
+        Ok(Ok(next))
     }
 
     /// What follows from L1's finality, if anything.
@@ -357,7 +352,11 @@ impl Driver {
     }
 
     /// Lets derivation go on.
-    fn derive(&mut self, heads: &Heads) -> Result<Option<Next>, DriverError> {
+    fn derive(
+        &mut self,
+        heads: &Heads,
+        until: Option<Millis>,
+    ) -> Result<Option<Next>, DriverError> {
         let l1_head = self.l1.head;
         let (running, _) = self.running()?;
         match running.pipeline.step() {
@@ -368,7 +367,7 @@ impl Driver {
                     Some(head) if head.number > origin.number => {
                         Ok(Some(Next::L1Block(origin.number + 1)))
                     }
-                    _ => Ok(Some(Next::Wait)),
+                    _ => Ok(Some(Next::Wait { until })),
                 }
             }
             Ok(Step::Attributes(derived)) => {
@@ -409,6 +408,35 @@ impl Driver {
             Phase::Running(running) => Ok(running.pipeline.supply(response)?),
             _ => Err(NotAsked::Other("data for derivation")),
         }
+    }
+
+    /// The answer to [`Next::Sequence`].
+    // spec: opstack 4.3
+    pub fn sequence(&mut self, answer: &SequencerAnswer) -> Result<(), DriverError> {
+        let chain = Arc::clone(&self.chain);
+        let now = self.now;
+        let (Some(heads), Some(sequencer)) = (self.heads, &mut self.sequencer) else {
+            return Err(DriverError::Bug("nothing is sequenced"));
+        };
+        let head = heads.unsafe_head;
+        let decision = match answer {
+            SequencerAnswer::Origins { current, next } => {
+                sequencer.origins(&chain, &head, current.as_ref(), next.as_ref(), now)
+            }
+            SequencerAnswer::Epoch { config, block } => sequencer
+                .epoch(&chain, &head, config, block)
+                .map_err(DriverError::Pipeline)?,
+        };
+        match decision {
+            Decision::Nothing => {}
+            Decision::Reset(reason) => self.reset(reason),
+            Decision::Build(attributes) => {
+                let seal_at = sequencer.seal_at(attributes.timestamp, now);
+                let (running, _) = self.running()?;
+                running.sequenced = Some(Job::sequenced(head.hash, attributes, seal_at));
+            }
+        }
+        Ok(())
     }
 
     /// The answer to [`Next::L2Block`]: none if the engine has no such block.
@@ -480,162 +508,6 @@ impl Driver {
             self.finality.derived(safe, derived_from.id());
             let head = safe;
             self.events.push_back(Event::Safe { head, derived_from });
-        }
-        Ok(())
-    }
-
-    /// The answer to [`Next::Engine`].
-    // spec: opstack 4.1
-    pub fn engine(&mut self, answer: EngineAnswer) -> Result<(), DriverError> {
-        // what every call has in common
-        match &answer {
-            EngineAnswer::Error(EngineError::Temporary(_)) => return Ok(()),
-            EngineAnswer::Error(
-                error @ (EngineError::InvalidForkChoice(_) | EngineError::Input(_)),
-            ) => {
-                self.reset(error.to_string());
-                return Ok(());
-            }
-            _ => {}
-        }
-        match &mut self.phase {
-            Phase::Tell(heads) => {
-                let heads = *heads;
-                match answer {
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Valid,
-                        ..
-                    } => {
-                        let search = FindResetPoint::new(Arc::clone(&self.chain), heads.safe);
-                        self.phase = Phase::Point(heads, search);
-                    }
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Invalid(reason),
-                        ..
-                    } => self.reset(reason),
-                    // not yet
-                    _ => {}
-                }
-                Ok(())
-            }
-            Phase::Running(running) if running.job.is_some() => self.job_answer(answer),
-            Phase::Running(running) if running.fork_choice_due => {
-                match answer {
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Valid,
-                        ..
-                    } => running.fork_choice_due = false,
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Invalid(reason),
-                        ..
-                    } => self.reset(reason),
-                    _ => {}
-                }
-                Ok(())
-            }
-            _ => Err(DriverError::Bug("no call was asked for")),
-        }
-    }
-
-    /// The answer to a call that brings a block into the engine.
-    // spec: opstack 4.1
-    fn job_answer(&mut self, answer: EngineAnswer) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let (running, heads) = self.running()?;
-        let Some(job) = &mut running.job else {
-            return Err(DriverError::Bug("no block is on its way"));
-        };
-        match (&job.stage, answer) {
-            (
-                Stage::Begin,
-                EngineAnswer::ForkChoice {
-                    status: EngineStatus::Valid,
-                    payload: Some(id),
-                },
-            ) => job.stage = Stage::Get(id),
-            // what was begun is lost: begin again
-            (Stage::Get(_), EngineAnswer::Error(EngineError::UnknownPayload(_))) => {
-                job.stage = Stage::Begin;
-            }
-            (Stage::Get(_), EngineAnswer::Payload(block)) => {
-                if let Some(derived) = job.derived_attributes() {
-                    let found =
-                        differences(&chain, derived.parent.hash, &derived.attributes, &block);
-                    if let Some(difference) = found.into_iter().next() {
-                        return Err(DriverError::EngineDeviates {
-                            block: BlockId {
-                                hash: block.hash,
-                                number: block.header.number,
-                            },
-                            difference,
-                        });
-                    }
-                }
-                job.stage = Stage::Insert(block);
-            }
-            (Stage::Insert(block), EngineAnswer::Status(EngineStatus::Valid)) => {
-                job.stage = Stage::Adopt(Arc::clone(block));
-            }
-            (
-                Stage::Adopt(block),
-                EngineAnswer::ForkChoice {
-                    status: EngineStatus::Valid,
-                    ..
-                },
-            ) => {
-                let block = Arc::clone(block);
-                let derived = job.derived_attributes().cloned();
-                running.job = None;
-                match derived {
-                    Some(derived) => return self.accept(&derived, &block, true),
-                    None => {
-                        let block_ref = block.block_ref(&chain)?;
-                        heads.unsafe_head = block_ref;
-                        self.events.push_back(Event::Unsafe(block_ref));
-                    }
-                }
-            }
-            (_, EngineAnswer::Error(EngineError::InvalidAttributes(reason)))
-            | (
-                _,
-                EngineAnswer::Status(EngineStatus::Invalid(reason))
-                | EngineAnswer::ForkChoice {
-                    status: EngineStatus::Invalid(reason),
-                    ..
-                },
-            ) => return self.job_invalid(reason),
-            // syncing, or no name where there should be one: later
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The engine says that a block cannot be.
-    fn job_invalid(&mut self, reason: String) -> Result<(), DriverError> {
-        let (running, _) = self.running()?;
-        let Some(job) = running.job.take() else {
-            return Err(DriverError::Bug("no block is on its way"));
-        };
-        match job.derived_attributes() {
-            Some(derived) => {
-                let parent = derived.parent.id();
-                running
-                    .pipeline
-                    .executed(Outcome::Invalid)
-                    .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
-                self.events.push_back(Event::Refused { parent, reason });
-            }
-            None => {
-                let Some(block) = self.unsafe_blocks.pop() else {
-                    return Err(DriverError::Bug("the block from outside is gone"));
-                };
-                let block = BlockId {
-                    hash: block.hash,
-                    number: block.header.number,
-                };
-                self.events
-                    .push_back(Event::InvalidUnsafe { block, reason });
-            }
         }
         Ok(())
     }

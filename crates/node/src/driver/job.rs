@@ -1,7 +1,7 @@
 //! A block on its way into the engine.
 
 use super::Next;
-use crate::{engine::EngineCall, heads::Heads};
+use crate::{engine::EngineCall, heads::Heads, sequencer::Millis};
 use alloy_primitives::B256;
 use doppio_derive::DerivedAttributes;
 use doppio_protocol::{attributes::PayloadAttributes, l2::L2Block};
@@ -10,9 +10,25 @@ use std::sync::Arc;
 /// A block on its way into the engine.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// Where it comes from: derived, or from outside.
-    derived: Option<(Arc<DerivedAttributes>, Arc<PayloadAttributes>)>,
+    pub(super) source: Source,
     pub(super) stage: Stage,
+}
+
+/// Where a block comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From L1, and what the engine is to build.
+    Derived(Arc<DerivedAttributes>, Arc<PayloadAttributes>),
+    /// From somebody else, who built it.
+    Outside,
+    /// From our own sequencer.
+    Sequenced {
+        /// The block that it is built on.
+        parent: B256,
+        attributes: Arc<PayloadAttributes>,
+        /// It is fetched then, and not before.
+        seal_at: Millis,
+    },
 }
 
 /// How far it is.
@@ -37,7 +53,7 @@ impl Job {
         // derived blocks hold what was derived, and nothing else
         attributes.no_tx_pool = true;
         Self {
-            derived: Some((derived, Arc::new(attributes))),
+            source: Source::Derived(derived, Arc::new(attributes)),
             stage: if known { Stage::Compare } else { Stage::Begin },
         }
     }
@@ -45,18 +61,33 @@ impl Job {
     /// A block from outside.
     pub(super) const fn outside(block: Arc<L2Block>) -> Self {
         Self {
-            derived: None,
+            source: Source::Outside,
             stage: Stage::Insert(block),
         }
     }
 
-    /// The attributes that it comes from.
-    pub(super) fn derived_attributes(&self) -> Option<&Arc<DerivedAttributes>> {
-        self.derived.as_ref().map(|(derived, _)| derived)
+    /// A block of our own.
+    pub(super) fn sequenced(parent: B256, attributes: PayloadAttributes, seal_at: Millis) -> Self {
+        Self {
+            source: Source::Sequenced {
+                parent,
+                attributes: Arc::new(attributes),
+                seal_at,
+            },
+            stage: Stage::Begin,
+        }
+    }
+
+    /// The attributes that it was derived as.
+    pub(super) const fn derived_attributes(&self) -> Option<&Arc<DerivedAttributes>> {
+        match &self.source {
+            Source::Derived(derived, _) => Some(derived),
+            _ => None,
+        }
     }
 
     /// The attributes that the engine's block is to be compared with.
-    pub(super) fn to_compare(&self) -> Option<&Arc<DerivedAttributes>> {
+    pub(super) const fn to_compare(&self) -> Option<&Arc<DerivedAttributes>> {
         match self.stage {
             Stage::Compare => self.derived_attributes(),
             _ => None,
@@ -66,6 +97,16 @@ impl Job {
     /// The engine does not have it.
     pub(super) fn build(&mut self) {
         self.stage = Stage::Begin;
+    }
+
+    /// The attributes that the engine builds it from.
+    const fn attributes(&self) -> Option<&Arc<PayloadAttributes>> {
+        match &self.source {
+            Source::Derived(_, attributes) | Source::Sequenced { attributes, .. } => {
+                Some(attributes)
+            }
+            Source::Outside => None,
+        }
     }
 
     /// What it needs next.
@@ -81,15 +122,17 @@ impl Job {
         match &self.stage {
             Stage::Compare => Next::L2Block(heads.pending_safe.number + 1),
             Stage::Begin => {
-                let attributes = self.derived.as_ref().map(|(_, attributes)| attributes);
-                fork_choice(heads.pending_safe.hash, attributes.cloned())
+                let parent = match self.source {
+                    Source::Sequenced { parent, .. } => parent,
+                    _ => heads.pending_safe.hash,
+                };
+                fork_choice(parent, self.attributes().cloned())
             }
             Stage::Get(id) => Next::Engine(EngineCall::GetPayload {
                 id: *id,
                 timestamp: self
-                    .derived
-                    .as_ref()
-                    .map_or(0, |(derived, _)| derived.attributes.timestamp),
+                    .attributes()
+                    .map_or(0, |attributes| attributes.timestamp),
             }),
             Stage::Insert(block) => Next::Engine(EngineCall::NewPayload(Arc::clone(block))),
             Stage::Adopt(block) => fork_choice(block.hash, None),

@@ -2,5 +2,6 @@
 
 mod driver;
 mod origin;
+mod sequencer;
 mod unsafe_blocks;
 mod world;

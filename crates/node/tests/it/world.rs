@@ -8,7 +8,7 @@ use doppio_engine::{
 };
 use doppio_node::{
     Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, EngineError, EngineStatus, Event,
-    Heads, Next,
+    Heads, Millis, Next, SequencerAnswer, SequencerNeed,
 };
 use doppio_protocol::{config::ChainConfig, l1::L1Block, l2::L2Block};
 use doppio_recorded::{OpenOptions, RecordedChain};
@@ -64,6 +64,8 @@ pub(crate) struct World<'a> {
     pub(crate) l1: Vec<L1Block>,
     pub(crate) events: Vec<Event>,
     pub(crate) failures: Failures,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) now: Millis,
     /// L1 blocks that derivation was given.
     pub(crate) l1_read: usize,
 }
@@ -84,6 +86,7 @@ impl<'a> World<'a> {
                 state: 0,
                 one_in: 0,
             },
+            now: 0,
             l1_read: 0,
         }
     }
@@ -192,6 +195,55 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What the sequencer lacks.
+    fn sequence(&mut self, need: &SequencerNeed) -> Result<(), DriverError> {
+        let by_hash = |hash: B256| self.l1.iter().find(|block| block.header.hash == hash);
+        let answer = match need {
+            SequencerNeed::Origins(head) => {
+                let origin = head.l1_origin;
+                SequencerAnswer::Origins {
+                    current: by_hash(origin.hash).map(|block| block.header.block_ref()),
+                    next: self
+                        .l1_block(origin.number + 1)
+                        .map(|block| block.header.block_ref()),
+                }
+            }
+            SequencerNeed::Epoch { head, origin } => {
+                let parent = self.l2_by_hash(*head).unwrap();
+                SequencerAnswer::Epoch {
+                    config: Box::new(parent.system_config(self.chain()).unwrap()),
+                    block: Box::new(by_hash(*origin).unwrap().clone()),
+                }
+            }
+        };
+        self.driver.sequence(&answer)
+    }
+
+    /// Lets time pass until a time, with L1 blocks that appear at theirs; `seen` is called whenever
+    /// the driver waits.
+    pub(crate) fn run_until(&mut self, end: Millis, l1: &[L1Block]) -> Result<(), DriverError> {
+        loop {
+            let seconds = self.now / 1_000;
+            let visible: Vec<_> = l1
+                .iter()
+                .take_while(|block| block.header.timestamp <= seconds)
+                .cloned()
+                .collect();
+            if visible.len() > self.l1.len() {
+                self.set_l1(visible);
+            }
+            self.run()?;
+            if self.now >= end {
+                return Ok(());
+            }
+            let next = match self.driver.step(self.now)? {
+                Next::Wait { until: Some(until) } if until <= self.now + 1_000 => until,
+                _ => self.now + 1_000,
+            };
+            self.now = next.min(end);
+        }
+    }
+
     /// A call of the engine, as the Engine API would answer it.
     fn call(&mut self, call: &EngineCall) -> EngineAnswer {
         match call {
@@ -254,11 +306,11 @@ impl<'a> World<'a> {
     /// Does what the driver asks for until it waits.
     pub(crate) fn run(&mut self) -> Result<(), DriverError> {
         for _ in 0..1_000_000 {
-            let next = self.driver.step()?;
+            let next = self.driver.step(self.now)?;
             // asked again, it says the same
-            assert_eq!(self.driver.step()?, next);
+            assert_eq!(self.driver.step(self.now)?, next);
             self.events.extend(self.driver.events());
-            if next == Next::Wait {
+            if matches!(next, Next::Wait { .. }) {
                 return Ok(());
             }
             if self.failures.now() {
@@ -292,7 +344,8 @@ impl<'a> World<'a> {
                     let answer = self.call(&call);
                     self.driver.engine(answer)?;
                 }
-                Next::Wait => unreachable!(),
+                Next::Wait { .. } => unreachable!(),
+                Next::Sequence(need) => self.sequence(&need)?,
             }
         }
         panic!("the driver does not come to rest");

@@ -1,0 +1,261 @@
+//! The sequencer: when a block is begun, from what, and when it is sealed.
+//!
+//! Only its own decisions are here; the block then takes the driver's way into the engine.
+
+use crate::origin::{OriginError, OriginInput, select_origin};
+use alloy_primitives::B256;
+use doppio_derive::{Epoch, EpochUpdates, PipelineError, build_attributes};
+use doppio_protocol::{
+    L1BlockRef, L2BlockRef,
+    attributes::PayloadAttributes,
+    config::{ChainConfig, Fork},
+    l1::L1Block,
+    system_config::SystemConfig,
+};
+use thiserror::Error;
+
+/// Milliseconds since the Unix epoch.
+pub type Millis = u64;
+
+/// Until it is tried again, in milliseconds.
+pub(crate) const RETRY: Millis = 1_000;
+/// Until an engine that syncs is asked again, in milliseconds.
+pub(crate) const SYNCING_RETRY: Millis = 30_000;
+
+/// What an operator chooses about sequencing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequencerOptions {
+    /// How long before a block's time it is fetched, in milliseconds.
+    pub sealing_duration: Millis,
+    /// Blocks by which the unsafe head may be ahead of the safe one; 0 for any.
+    /// (`--sequencer.max-safe-lag`.)
+    pub max_safe_lag: u64,
+    /// Whether every block takes the next L1 origin, and no transactions of users.
+    /// (`--sequencer.recover`.)
+    pub recover: bool,
+}
+
+impl Default for SequencerOptions {
+    fn default() -> Self {
+        Self {
+            sealing_duration: 50,
+            max_safe_lag: 0,
+            recover: false,
+        }
+    }
+}
+
+/// What the sequencer lacks for the next block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SequencerNeed {
+    /// The L1 origin of the head, and the L1 block after it as far as the sequencer may see.
+    Origins(L2BlockRef),
+    /// The system configuration as of the head, and an L1 block.
+    Epoch {
+        /// Hash of the head.
+        head: B256,
+        /// Hash of the L1 block.
+        origin: B256,
+    },
+}
+
+/// What it is given.
+#[derive(Clone, Debug)]
+pub enum SequencerAnswer {
+    /// For [`SequencerNeed::Origins`].
+    Origins {
+        /// The L1 origin of the head; none if L1 has no such block.
+        current: Option<L1BlockRef>,
+        /// The L1 block after it; none if there is none yet.
+        next: Option<L1BlockRef>,
+    },
+    /// For [`SequencerNeed::Epoch`].
+    Epoch {
+        /// System configuration as of the head.
+        config: Box<SystemConfig>,
+        /// The L1 block.
+        block: Box<L1Block>,
+    },
+}
+
+/// Why sequencing does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StartError {
+    /// It goes already.
+    #[error("sequencer already running")]
+    Running,
+    /// The heads are not found yet.
+    #[error("the node does not know its heads yet")]
+    NotReady,
+    /// The head is another one.
+    #[error("block hash does not match: head {head}, received {asked}")]
+    OtherHead {
+        /// The unsafe head.
+        head: B256,
+        /// Asked for.
+        asked: B256,
+    },
+}
+
+/// How far the preparation of the next block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Preparation {
+    Origins,
+    Epoch(L1BlockRef),
+}
+
+/// A sequencer that goes.
+#[derive(Debug)]
+pub(crate) struct Sequencer {
+    pub(crate) options: SequencerOptions,
+    /// The head that the next block is for.
+    head: Option<B256>,
+    preparation: Preparation,
+    /// Nothing is done before.
+    not_before: Millis,
+}
+
+/// What the sequencer decided.
+pub(crate) enum Decision {
+    /// It goes on.
+    Nothing,
+    /// It wants this block.
+    Build(PayloadAttributes),
+    /// L1 was reorganised.
+    Reset(String),
+}
+
+impl Sequencer {
+    pub(crate) const fn new(options: SequencerOptions) -> Self {
+        Self {
+            options,
+            head: None,
+            preparation: Preparation::Origins,
+            not_before: 0,
+        }
+    }
+
+    /// Does nothing before a time.
+    pub(crate) fn wait_until(&mut self, time: Millis) {
+        self.not_before = self.not_before.max(time);
+        self.preparation = Preparation::Origins;
+    }
+
+    /// What it needs on a head, or the time at which it will.
+    // spec: opstack 4.3 #1 #6
+    pub(crate) fn next(
+        &mut self,
+        head: &L2BlockRef,
+        safe: &L2BlockRef,
+        now: Millis,
+    ) -> Result<SequencerNeed, Option<Millis>> {
+        if self.head != Some(head.hash) {
+            // the block after it is begun a block time before its own time: at the head's
+            self.head = Some(head.hash);
+            self.preparation = Preparation::Origins;
+            self.not_before = head.timestamp.saturating_mul(1_000);
+        }
+        let lag = self.options.max_safe_lag;
+        if lag > 0 && safe.number.saturating_add(lag) <= head.number {
+            return Err(None);
+        }
+        if now < self.not_before {
+            return Err(Some(self.not_before));
+        }
+        Ok(match self.preparation {
+            Preparation::Origins => SequencerNeed::Origins(*head),
+            Preparation::Epoch(origin) => SequencerNeed::Epoch {
+                head: head.hash,
+                origin: origin.hash,
+            },
+        })
+    }
+
+    /// Takes the L1 blocks that the next one may have as its origin.
+    // spec: opstack 4.3 #2
+    pub(crate) fn origins(
+        &mut self,
+        chain: &ChainConfig,
+        head: &L2BlockRef,
+        current: Option<&L1BlockRef>,
+        next: Option<&L1BlockRef>,
+        now: Millis,
+    ) -> Decision {
+        let input = OriginInput {
+            head,
+            current,
+            next,
+            recover: self.options.recover,
+        };
+        match select_origin(chain, input) {
+            Ok(origin) => {
+                self.preparation = Preparation::Epoch(origin);
+                Decision::Nothing
+            }
+            Err(OriginError::NextRequired { .. }) => {
+                self.wait_until(now + RETRY);
+                Decision::Nothing
+            }
+            Err(error @ OriginError::Orphaned { .. }) => Decision::Reset(error.to_string()),
+        }
+    }
+
+    /// Makes the attributes of the next block.
+    // spec: opstack 4.3 #2
+    pub(crate) fn epoch(
+        &mut self,
+        chain: &ChainConfig,
+        head: &L2BlockRef,
+        config: &SystemConfig,
+        block: &L1Block,
+    ) -> Result<Decision, PipelineError> {
+        let Preparation::Epoch(origin) = self.preparation else {
+            return Ok(Decision::Nothing);
+        };
+        if block.header.hash != origin.hash {
+            return Ok(Decision::Nothing);
+        }
+        self.preparation = Preparation::Origins;
+        let updates = EpochUpdates::of_block(chain, block);
+        let epoch = if origin.hash == head.l1_origin.hash {
+            Epoch::Same(&block.header)
+        } else {
+            Epoch::Next(&block.header, &updates)
+        };
+        match build_attributes(chain, head, config, epoch) {
+            Ok(built) => {
+                let mut attributes = built.attributes;
+                attributes.no_tx_pool = self.bars_users(chain, &origin, attributes.timestamp);
+                Ok(Decision::Build(attributes))
+            }
+            Err(PipelineError::Reset(reason)) => Ok(Decision::Reset(reason.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a block has no place for users' transactions.
+    // spec: opstack 4.3 #2
+    fn bars_users(&self, chain: &ChainConfig, origin: &L1BlockRef, time: u64) -> bool {
+        let drift = chain.max_sequencer_drift(origin.timestamp);
+        let activates = [
+            Fork::Ecotone,
+            Fork::Fjord,
+            Fork::Isthmus,
+            Fork::Jovian,
+            Fork::Karst,
+        ];
+        self.options.recover
+            || time > origin.timestamp.saturating_add(drift)
+            || activates
+                .into_iter()
+                .any(|fork| chain.is_activation_block(fork, time))
+    }
+
+    /// When a block of a time is fetched, if it is begun now.
+    // spec: opstack 4.3 #3
+    pub(crate) const fn seal_at(&self, timestamp: u64, now: Millis) -> Millis {
+        let time = timestamp.saturating_mul(1_000);
+        let at = time.saturating_sub(self.options.sealing_duration);
+        if at > now { at } else { now }
+    }
+}

@@ -1,0 +1,259 @@
+//! The sequencer makes blocks on time, from what L1 says, whatever happens on the way.
+
+use crate::world::{Recorded, World};
+use alloy_primitives::B256;
+use doppio_node::{Event, Millis, SequencerOptions, StartError};
+use doppio_protocol::{L2BlockRef, l1::L1Block, l2::L2Block};
+use std::sync::Arc;
+
+/// L1 without anything in the inbox: what is sequenced here was never posted there.
+fn quiet_l1(recorded: &Recorded) -> Vec<L1Block> {
+    let mut l1 = recorded.l1.clone();
+    for block in &mut l1 {
+        block.inbox.clear();
+    }
+    l1
+}
+
+/// A node at genesis, at the time of the first block.
+fn start<'a>(recorded: &'a Recorded, options: SequencerOptions) -> World<'a> {
+    let mut world = World::new(recorded);
+    world.now = recorded.chain.chain.rollup.genesis.l2_time * 1_000;
+    world.tell_l1();
+    world.run().unwrap();
+    let head = world.heads().unsafe_head.hash;
+    world.driver.start_sequencing(options, head).unwrap();
+    world
+}
+
+fn sequenced(world: &World<'_>) -> Vec<Arc<L2Block>> {
+    world
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Sequenced(block) => Some(Arc::clone(block)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn block_ref(world: &World<'_>, block: &L2Block) -> L2BlockRef {
+    block.block_ref(&world.recorded.chain.chain).unwrap()
+}
+
+#[test]
+fn blocks_are_sealed_just_before_their_time_and_follow_l1() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let chain = &recorded.chain.chain;
+    let genesis = chain.rollup.genesis;
+    let block_time = chain.rollup.block_time;
+    let mut world = start(&recorded, SequencerOptions::default());
+    let l1 = quiet_l1(&recorded);
+    let mut known = 0;
+    for number in 1..=150 {
+        let time = genesis.l2_time + number * block_time;
+        // not yet
+        world.run_until(time * 1_000 - 51, &l1).unwrap();
+        assert_eq!(
+            sequenced(&world).len(),
+            known,
+            "block {number} is too early"
+        );
+        world.run_until(time * 1_000 - 50, &l1).unwrap();
+        known += 1;
+        let blocks = sequenced(&world);
+        assert_eq!(blocks.len(), known, "block {number} is late");
+        assert_eq!(blocks[known - 1].header.timestamp, time);
+    }
+    let blocks = sequenced(&world);
+    let refs: Vec<_> = blocks
+        .iter()
+        .map(|block| block_ref(&world, block))
+        .collect();
+    for (parent, child) in refs.iter().zip(&refs[1..]) {
+        assert_eq!(child.parent_hash, parent.hash);
+        let steps = child.l1_origin.number - parent.l1_origin.number;
+        assert!(steps <= 1);
+        let origin = l1
+            .iter()
+            .find(|block| block.header.number == child.l1_origin.number);
+        assert!(origin.unwrap().header.timestamp <= child.timestamp);
+        // the next one was taken as soon as it could be
+        if let Some(next) = l1
+            .iter()
+            .find(|block| block.header.number == child.l1_origin.number + 1)
+        {
+            assert!(next.header.timestamp > child.timestamp - block_time);
+        }
+    }
+    assert!(refs.last().unwrap().l1_origin.number > genesis.l1.number + 2);
+    // deposits of L1 are in: every block with a new origin has those of the recorded L1
+    let deposits: usize = blocks
+        .iter()
+        .map(|block| block.transactions.len() - 1)
+        .sum();
+    let last = refs.last().unwrap().l1_origin.number;
+    let expected: usize = l1
+        .iter()
+        .filter(|block| (genesis.l1.number + 1..=last).contains(&block.header.number))
+        .map(|block| {
+            let updates = doppio_derive::EpochUpdates::of_block(chain, block);
+            updates.deposits.unwrap().len()
+        })
+        .sum();
+    assert_eq!(deposits, expected);
+    assert!(expected > 0);
+}
+
+#[test]
+fn a_sequencer_that_was_away_catches_up_at_once() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let genesis = recorded.chain.chain.rollup.genesis;
+    let mut world = start(&recorded, SequencerOptions::default());
+    let l1 = quiet_l1(&recorded);
+    world.now = (genesis.l2_time + 100) * 1_000;
+    world.run_until(world.now, &l1).unwrap();
+    let head = world.heads().unsafe_head;
+    let block_time = recorded.chain.chain.rollup.block_time;
+    // all whose time has come; the next one is on its way
+    assert_eq!(
+        head.timestamp,
+        genesis.l2_time + 100 / block_time * block_time
+    );
+}
+
+#[test]
+fn without_news_of_l1_it_stops_at_the_drift_and_goes_on_with_l1() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let chain = &recorded.chain.chain;
+    let mut world = start(&recorded, SequencerOptions::default());
+    let l1 = quiet_l1(&recorded);
+    let first = l1[0].header.timestamp;
+    let drift = chain.max_sequencer_drift(first);
+    world.now = (first + drift + 600) * 1_000;
+    world.run_until(world.now + 5_000, &l1[..1]).unwrap();
+    let head = world.heads().unsafe_head;
+    assert!(head.timestamp <= first + drift);
+    assert!(head.timestamp + chain.rollup.block_time > first + drift);
+    let before = sequenced(&world).len();
+    world.run_until(world.now + 5_000, &l1).unwrap();
+    assert!(sequenced(&world).len() > before + 10);
+}
+
+#[test]
+fn it_waits_for_the_safe_head_as_far_as_it_is_told() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let options = SequencerOptions {
+        max_safe_lag: 7,
+        ..SequencerOptions::default()
+    };
+    let mut world = start(&recorded, options);
+    let l1 = quiet_l1(&recorded);
+    let end: Millis = world.now + 60_000;
+    world.run_until(end, &l1).unwrap();
+    assert_eq!(world.heads().unsafe_head.number, 7);
+}
+
+#[test]
+fn failures_delay_blocks_and_lose_none() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let mut world = start(&recorded, SequencerOptions::default());
+    world.failures.one_in = 5;
+    let l1 = quiet_l1(&recorded);
+    let genesis = recorded.chain.chain.rollup.genesis;
+    world
+        .run_until((genesis.l2_time + 120) * 1_000, &l1)
+        .unwrap();
+    world.failures.one_in = 0;
+    world
+        .run_until((genesis.l2_time + 140) * 1_000, &l1)
+        .unwrap();
+    let blocks = sequenced(&world);
+    for (number, block) in (1..).zip(&blocks) {
+        assert_eq!(block.header.number, number);
+    }
+    let block_time = recorded.chain.chain.rollup.block_time;
+    assert_eq!(blocks.len() as u64, 140 / block_time, "it has caught up");
+}
+
+#[test]
+fn it_starts_on_the_head_that_is_named_and_stops_with_one_to_go_on_from() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let mut world = start(&recorded, SequencerOptions::default());
+    let l1 = quiet_l1(&recorded);
+    world.run_until(world.now + 21_000, &l1).unwrap();
+    let head = world.heads().unsafe_head.hash;
+    let again = world
+        .driver
+        .start_sequencing(SequencerOptions::default(), head);
+    assert_eq!(again, Err(StartError::Running));
+    assert_eq!(world.driver.stop_sequencing(), Some(head));
+    assert_eq!(world.driver.stop_sequencing(), None);
+    world.run_until(world.now + 20_000, &l1).unwrap();
+    assert_eq!(world.heads().unsafe_head.hash, head, "it has stopped");
+    let asked = B256::repeat_byte(1);
+    let other = world
+        .driver
+        .start_sequencing(SequencerOptions::default(), asked);
+    assert_eq!(other, Err(StartError::OtherHead { head, asked }));
+    world
+        .driver
+        .start_sequencing(SequencerOptions::default(), head)
+        .unwrap();
+    world.run_until(world.now + 5_000, &l1).unwrap();
+    assert_ne!(world.heads().unsafe_head.hash, head);
+}
+
+#[test]
+fn a_block_of_somebody_else_takes_the_place_of_one_that_is_being_made() {
+    let Some(recorded) = Recorded::open("calldata-singular-zlib") else {
+        return;
+    };
+    let mut world = start(&recorded, SequencerOptions::default());
+    let l1 = quiet_l1(&recorded);
+    // the first block is begun, and waits for its time
+    world.run_until(world.now + 500, &l1).unwrap();
+    assert_eq!(sequenced(&world).len(), 0);
+    let other = recorded.l2(1).unwrap();
+    world.driver.unsafe_block(Arc::clone(&other)).unwrap();
+    world.run_until(world.now + 10_000, &l1).unwrap();
+    let blocks = sequenced(&world);
+    assert_eq!(blocks[0].header.number, 2);
+    assert_eq!(blocks[0].header.parent_hash, other.hash);
+}
+
+#[test]
+fn a_follower_takes_what_was_sequenced() {
+    let Some(recorded) = Recorded::open("blobs-span-brotli-jovian") else {
+        return;
+    };
+    let mut world = start(&recorded, SequencerOptions::default());
+    let l1 = quiet_l1(&recorded);
+    world.run_until(world.now + 80_000, &l1).unwrap();
+    let blocks = sequenced(&world);
+    assert!(blocks.len() > 30, "{}", blocks.len());
+    let mut follower = World::new(&recorded);
+    follower.tell_l1();
+    follower.run().unwrap();
+    for block in &blocks {
+        follower.driver.unsafe_block(Arc::clone(block)).unwrap();
+    }
+    follower.run().unwrap();
+    assert_eq!(follower.heads().unsafe_head, world.heads().unsafe_head);
+    assert_eq!(
+        follower.count(|event| matches!(event, Event::InvalidUnsafe { .. })),
+        0
+    );
+}
