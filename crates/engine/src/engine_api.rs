@@ -10,16 +10,13 @@ use crate::{
     payload_id::PayloadId,
     view::View,
 };
-use alloy_consensus::proofs::ordered_trie_root_with_encoder;
-use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
-use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U64, U256};
-use alloy_trie::EMPTY_ROOT_HASH;
+use alloy_primitives::{Address, B64, B256, Bytes, U64};
 use doppio_protocol::{
     config::{Fork, RuleSet},
     extra_data::Eip1559Params,
+    payload::ExecutionPayload,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -92,34 +89,6 @@ impl Era {
             Self::Paris
         }
     }
-}
-
-/// A payload, in every version's JSON.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PayloadJson {
-    parent_hash: B256,
-    fee_recipient: Address,
-    state_root: B256,
-    receipts_root: B256,
-    logs_bloom: Bloom,
-    prev_randao: B256,
-    block_number: U64,
-    gas_limit: U64,
-    gas_used: U64,
-    timestamp: U64,
-    extra_data: Bytes,
-    base_fee_per_gas: U256,
-    block_hash: B256,
-    transactions: Vec<Bytes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    withdrawals: Option<Vec<Value>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    blob_gas_used: Option<U64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    excess_blob_gas: Option<U64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    withdrawals_root: Option<B256>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -267,7 +236,7 @@ impl EngineApi {
 
     // spec: opstack 4.1
     fn new_payload(&self, version: u8, mut params: Params) -> Result<Value, RpcError> {
-        let payload: PayloadJson = params.next("executionPayload")?;
+        let payload: ExecutionPayload = params.next("executionPayload")?;
         let hashes: Option<Vec<B256>> = if version >= 3 {
             params.next("expectedBlobVersionedHashes")?
         } else {
@@ -324,8 +293,9 @@ impl EngineApi {
                 "non-nil withdrawalsRoot pre-Isthmus"
             });
         }
-        let Some(header) = payload.header(era, beacon_root) else {
-            return refused("invalid baseFeePerGas");
+        let header = match payload.header(isthmus, beacon_root) {
+            Ok(header) => header,
+            Err(error) => return refused(&error.to_string()),
         };
         let status =
             self.engine()
@@ -379,7 +349,7 @@ impl EngineApi {
                 "engine_getPayloadV{version} is not for a payload of {era:?}"
             )));
         }
-        Ok(envelope(version, era, &block))
+        Ok(envelope(version, &block))
     }
 
     fn bodies_by_hash(&self, mut params: Params) -> Result<Value, RpcError> {
@@ -434,7 +404,11 @@ impl EngineApi {
 }
 
 /// Whether a version of `newPayload` is the one for a payload.
-fn check_payload_version(version: u8, era: Era, payload: &PayloadJson) -> Result<(), RpcError> {
+fn check_payload_version(
+    version: u8,
+    era: Era,
+    payload: &ExecutionPayload,
+) -> Result<(), RpcError> {
     if version == 2 {
         let reason = match era {
             Era::Cancun | Era::Prague | Era::Osaka => "can't use newPayloadV2 post-cancun",
@@ -578,69 +552,11 @@ impl AttributesJson {
     }
 }
 
-impl PayloadJson {
-    /// The header that a payload stands for; none if a number is too large for one.
-    fn header(&self, era: Era, beacon_root: Option<B256>) -> Option<Header> {
-        let isthmus = matches!(era, Era::Prague | Era::Osaka);
-        Some(Header {
-            parent_hash: self.parent_hash,
-            ommers_hash: EMPTY_OMMER_ROOT_HASH,
-            beneficiary: self.fee_recipient,
-            state_root: self.state_root,
-            transactions_root: ordered_trie_root_with_encoder(&self.transactions, |bytes, out| {
-                out.extend_from_slice(bytes);
-            }),
-            receipts_root: self.receipts_root,
-            logs_bloom: self.logs_bloom,
-            number: self.block_number.to(),
-            gas_limit: self.gas_limit.to(),
-            gas_used: self.gas_used.to(),
-            timestamp: self.timestamp.to(),
-            extra_data: self.extra_data.clone(),
-            mix_hash: self.prev_randao,
-            base_fee_per_gas: Some(self.base_fee_per_gas.try_into().ok()?),
-            withdrawals_root: self
-                .withdrawals_root
-                .or_else(|| self.withdrawals.as_ref().map(|_| EMPTY_ROOT_HASH)),
-            blob_gas_used: self.blob_gas_used.map(|gas| gas.to()),
-            excess_blob_gas: self.excess_blob_gas.map(|gas| gas.to()),
-            parent_beacon_block_root: beacon_root,
-            requests_hash: isthmus.then_some(EMPTY_REQUESTS_HASH),
-            ..Header::default()
-        })
-    }
-
-    fn of(era: Era, block: &ExecutedBlock) -> Self {
-        let header = &block.header;
-        let isthmus = matches!(era, Era::Prague | Era::Osaka);
-        Self {
-            parent_hash: header.parent_hash,
-            fee_recipient: header.beneficiary,
-            state_root: header.state_root,
-            receipts_root: header.receipts_root,
-            logs_bloom: header.logs_bloom,
-            prev_randao: header.mix_hash,
-            block_number: U64::from(header.number),
-            gas_limit: U64::from(header.gas_limit),
-            gas_used: U64::from(header.gas_used),
-            timestamp: U64::from(header.timestamp),
-            extra_data: header.extra_data.clone(),
-            base_fee_per_gas: U256::from(header.base_fee_per_gas.unwrap_or_default()),
-            block_hash: block.hash,
-            transactions: block.transactions.clone(),
-            withdrawals: header.withdrawals_root.map(|_| Vec::new()),
-            blob_gas_used: header.blob_gas_used.map(U64::from),
-            excess_blob_gas: header.excess_blob_gas.map(U64::from),
-            withdrawals_root: header.withdrawals_root.filter(|_| isthmus),
-        }
-    }
-}
-
 /// What `getPayload` answers.
 // spec: opstack 4.1, opstack-2026-09 B #10
-fn envelope(version: u8, era: Era, block: &ExecutedBlock) -> Value {
+fn envelope(version: u8, block: &ExecutedBlock) -> Value {
     let mut envelope = json!({
-        "executionPayload": PayloadJson::of(era, block),
+        "executionPayload": ExecutionPayload::new(block.hash, &block.header, block.transactions.clone()),
         "blockValue": format!("{:#x}", block.fees()),
     });
     if version >= 3 {

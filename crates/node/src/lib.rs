@@ -11,6 +11,7 @@
 
 mod driver;
 mod engine;
+mod engine_json;
 mod heads;
 mod origin;
 mod sequencer;
@@ -18,6 +19,7 @@ mod unsafe_blocks;
 
 pub use driver::{Driver, DriverError, DriverOptions, Event, Next, NotAsked};
 pub use engine::{EngineAnswer, EngineCall, EngineError, EngineStatus};
+pub use engine_json::{MalformedAnswer, answer as engine_answer, request as engine_request};
 pub use heads::{Heads, L1Heads};
 pub use origin::{OriginError, OriginInput, select_origin};
 pub use sequencer::{Millis, SequencerAnswer, SequencerNeed, SequencerOptions, StartError};

@@ -30,6 +30,7 @@ pub mod l1;
 pub mod l1_info;
 pub mod l2;
 pub mod output;
+pub mod payload;
 pub mod rlp;
 pub mod system_config;
 pub mod upgrades;

@@ -1,19 +1,16 @@
 //! What stands around a driver: a recorded L1 that grows and may be reorganised, and an engine.
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, keccak256};
 use doppio_derive::{Found, L2Label, Lookup, Request, Response};
-use doppio_engine::{
-    Attributes, BuildRequest, Engine, EngineError as BuildError, EngineSettings, ForkChoice,
-    Genesis, PayloadId, Status, Store,
-};
+use doppio_engine::{Engine, EngineApi, EngineSettings, Genesis, Store, View};
 use doppio_node::{
-    Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, EngineError, EngineStatus, Event,
-    Heads, Millis, Next, SequencerAnswer, SequencerNeed,
+    Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, EngineError, Event, Heads,
+    Millis, Next, SequencerAnswer, SequencerNeed, engine_answer, engine_request,
 };
 use doppio_protocol::{config::ChainConfig, l1::L1Block, l2::L2Block};
 use doppio_recorded::{OpenOptions, RecordedChain};
 use doppio_test_vectors::Vectors;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A recorded chain.
 pub(crate) struct Recorded {
@@ -59,7 +56,8 @@ impl Failures {
 pub(crate) struct World<'a> {
     pub(crate) recorded: &'a Recorded,
     pub(crate) driver: Driver,
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<View>,
+    api: EngineApi,
     /// The L1 chain as it is now.
     pub(crate) l1: Vec<L1Block>,
     pub(crate) events: Vec<Event>,
@@ -79,7 +77,8 @@ impl<'a> World<'a> {
         Self {
             recorded,
             driver: Driver::new(Arc::clone(&recorded.chain.chain), DriverOptions::default()),
-            engine,
+            engine: Arc::clone(engine.view()),
+            api: EngineApi::new(Arc::new(Mutex::new(engine))),
             l1: recorded.l1[..1].to_vec(),
             events: Vec::new(),
             failures: Failures {
@@ -244,63 +243,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A call of the engine, as the Engine API would answer it.
-    fn call(&mut self, call: &EngineCall) -> EngineAnswer {
-        match call {
-            EngineCall::ForkChoice {
-                head,
-                safe,
-                finalized,
-                attributes,
-            } => {
-                let choice = ForkChoice {
-                    head: *head,
-                    safe: *safe,
-                    finalized: *finalized,
-                };
-                let build = attributes.as_ref().map(|attributes| {
-                    let transactions: Vec<Bytes> = attributes
-                        .all_transactions()
-                        .map(Bytes::copy_from_slice)
-                        .collect();
-                    let own = Attributes::from(&**attributes);
-                    BuildRequest {
-                        id: PayloadId::new(3, *head, &own, &transactions, true),
-                        attributes: own,
-                        transactions,
-                        no_tx_pool: attributes.no_tx_pool,
-                    }
-                });
-                match self.engine.forkchoice_updated(&choice, build.as_ref()) {
-                    Ok(status) => EngineAnswer::ForkChoice {
-                        payload: build
-                            .filter(|_| status == Status::Valid)
-                            .map(|build| build.id.0),
-                        status: translate(status),
-                    },
-                    Err(error) => EngineAnswer::Error(sort(&error)),
-                }
-            }
-            EngineCall::GetPayload { id, .. } => match self.engine.get_payload(PayloadId(*id)) {
-                Ok(block) => EngineAnswer::Payload(Arc::new(L2Block {
-                    hash: block.hash,
-                    header: block.header.clone(),
-                    transactions: block.transactions.clone(),
-                })),
-                Err(error) => EngineAnswer::Error(sort(&error)),
-            },
-            EngineCall::NewPayload(block) => {
-                let L2Block {
-                    hash,
-                    header,
-                    transactions,
-                } = &**block;
-                match self.engine.new_payload(*hash, header, transactions) {
-                    Ok(status) => EngineAnswer::Status(translate(status)),
-                    Err(error) => EngineAnswer::Error(sort(&error)),
-                }
-            }
-        }
+    /// A call of the engine, through the Engine API's JSON.
+    fn call(&self, call: &EngineCall) -> EngineAnswer {
+        let (method, params) = engine_request(self.chain(), call);
+        let answer = self
+            .api
+            .call(method, params)
+            .map_err(|error| (error.code, error.message));
+        engine_answer(self.chain(), call, answer).unwrap()
     }
 
     /// Does what the driver asks for until it waits.
@@ -355,22 +305,4 @@ impl<'a> World<'a> {
     pub(crate) fn count(&self, kind: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|event| kind(event)).count()
     }
-}
-
-fn translate(status: Status) -> EngineStatus {
-    match status {
-        Status::Valid => EngineStatus::Valid,
-        Status::Invalid { reason, .. } => EngineStatus::Invalid(reason),
-        Status::Syncing => EngineStatus::Syncing,
-    }
-}
-
-fn sort(error: &BuildError) -> EngineError {
-    let code = match error {
-        BuildError::UnknownPayload(_) => -38001,
-        BuildError::InvalidForkChoice { .. } => -38002,
-        BuildError::InvalidAttributes(_) => -38003,
-        BuildError::Store(_) | BuildError::Internal(_) | BuildError::Pool(_) => -32603,
-    };
-    EngineError::from_code(code, error.to_string())
 }
