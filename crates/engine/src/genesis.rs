@@ -2,12 +2,12 @@
 
 use crate::{
     chain_spec::{ChainSpec, ChainSpecError, ConfigJson},
-    trie::{self, NodeSource, SourceError, TrieError},
+    trie::{self, Leaf, NO_PLACE, NewNode, Node, NodeSource, Root, SourceError, TrieError},
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_primitives::{Address, B64, B256, Bytes, U64, U256, keccak256};
-use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, TrieAccount, nodes::TrieNode};
+use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, TrieAccount};
 use doppio_protocol::{config::Fork, output::L2_TO_L1_MESSAGE_PASSER};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -107,8 +107,8 @@ pub struct Genesis {
     pub hash: B256,
     /// The block's header. It has no transactions.
     pub header: Header,
-    /// The nodes of its state and storage tries, by hash. Empty if only the root is known.
-    pub nodes: Vec<(B256, Vec<u8>)>,
+    /// The nodes of its state and storage tries. Empty if only the root is known.
+    pub nodes: Vec<NewNode>,
     /// The code of its contracts, by hash.
     pub codes: Vec<(B256, Bytes)>,
 }
@@ -117,7 +117,7 @@ pub struct Genesis {
 struct Nothing;
 
 impl NodeSource for Nothing {
-    fn node(&self, _: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
+    fn node(&self, _: &B256, _: u64) -> Result<Option<Arc<Node>>, SourceError> {
         Ok(None)
     }
 }
@@ -175,7 +175,7 @@ struct GenesisState {
     root: B256,
     /// Storage root of the message passer; zero if there is no such account.
     passer_root: B256,
-    nodes: Vec<(B256, Vec<u8>)>,
+    nodes: Vec<NewNode>,
     codes: Vec<(B256, Bytes)>,
 }
 
@@ -197,7 +197,7 @@ impl GenesisState {
             let address: Address = key.parse().map_err(|_| GenesisError::Account(key))?;
             let storage_root = self.storage(&account);
             if address == L2_TO_L1_MESSAGE_PASSER {
-                self.passer_root = storage_root;
+                self.passer_root = storage_root.hash;
             }
             let code_hash = if account.code.is_empty() {
                 KECCAK_EMPTY
@@ -206,38 +206,43 @@ impl GenesisState {
                 self.codes.push((hash, account.code.clone()));
                 hash
             };
-            let account =
-                TrieAccount::new(account.nonce.to(), account.balance, storage_root, code_hash);
-            accounts.push((keccak256(address), Some(alloy_rlp::encode(account))));
+            let (nonce, balance) = (account.nonce.to(), account.balance);
+            let account = TrieAccount::new(nonce, balance, storage_root.hash, code_hash);
+            let leaf = Leaf {
+                value: alloy_rlp::encode(account),
+                place: storage_root.place,
+            };
+            accounts.push((keccak256(address), Some(leaf)));
         }
-        self.root = self.add(accounts);
+        self.root = self.add(accounts).hash;
         Ok(())
     }
 
-    fn storage(&mut self, account: &AccountJson) -> B256 {
+    fn storage(&mut self, account: &AccountJson) -> Root {
         let slots = account
             .storage
             .iter()
             .filter(|(_, value)| !value.0.is_zero())
             .map(|(slot, value)| {
                 let value = U256::from_be_bytes(value.0.0);
-                (keccak256(slot.0), Some(alloy_rlp::encode(value)))
+                let leaf = Leaf {
+                    value: alloy_rlp::encode(value),
+                    place: NO_PLACE,
+                };
+                (keccak256(slot.0), Some(leaf))
             })
             .collect();
         self.add(slots)
     }
 
     /// Builds a trie and keeps its nodes.
-    fn add(&mut self, mut entries: Vec<(B256, Option<Vec<u8>>)>) -> B256 {
+    fn add(&mut self, mut entries: Vec<(B256, Option<Leaf>)>) -> Root {
         entries.sort_unstable_by_key(|(key, _)| *key);
-        match trie::update(&Nothing, EMPTY_ROOT_HASH, entries) {
-            Ok(updated) => {
-                self.nodes.extend(updated.nodes);
-                updated.root
-            }
+        match trie::update_leaves(&Nothing, EMPTY_ROOT_HASH, entries, &mut self.nodes) {
+            Ok(root) => root,
             // an empty trie has nothing that could be missing
             Err(TrieError::Missing(_) | TrieError::Malformed { .. } | TrieError::Source(_)) => {
-                EMPTY_ROOT_HASH
+                EMPTY_ROOT_HASH.into()
             }
         }
     }

@@ -47,5 +47,8 @@ pub use store::{BranchOf, ChainUpdate, Labels, Store, StoreError, TransactionPla
 pub use transaction::{
     BlockTransaction, TransactionError, decode_transaction, decode_transactions,
 };
-pub use trie::{NodeSource, SourceError, TrieError, Updated, decode_node, get, prove, update};
+pub use trie::{
+    Leaf, NEW, NO_PLACE, NewNode, Node, NodeSource, Root, SourceError, TrieError, Updated,
+    decode_node, get, get_leaf, prove, update, update_leaves,
+};
 pub use view::View;

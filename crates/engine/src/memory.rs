@@ -3,16 +3,15 @@
 use crate::{
     genesis::Genesis,
     state::{StateError, StateSource, StateUpdate},
-    trie::{NodeSource, SourceError, decode_node},
+    trie::{NewNode, Node, NodeSource, SourceError, decode_node},
 };
 use alloy_primitives::{B256, Bytes, map::HashMap};
-use alloy_trie::nodes::TrieNode;
 use std::sync::Arc;
 
 /// Tries, code and block hashes in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    nodes: HashMap<B256, Arc<TrieNode>>,
+    nodes: HashMap<B256, Arc<Node>>,
     codes: HashMap<B256, Bytes>,
     block_hashes: HashMap<u64, B256>,
 }
@@ -35,9 +34,10 @@ impl MemoryStore {
     }
 
     /// Keeps trie nodes.
-    pub fn add_nodes(&mut self, nodes: &[(B256, Vec<u8>)]) -> Result<(), StateError> {
-        for (hash, rlp) in nodes {
-            self.nodes.insert(*hash, Arc::new(decode_node(*hash, rlp)?));
+    pub fn add_nodes(&mut self, nodes: &[NewNode]) -> Result<(), StateError> {
+        for node in nodes {
+            let decoded = decode_node(node.hash, &node.rlp)?;
+            self.nodes.insert(node.hash, Arc::new(decoded));
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl MemoryStore {
 }
 
 impl NodeSource for MemoryStore {
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
+    fn node(&self, hash: &B256, _: u64) -> Result<Option<Arc<Node>>, SourceError> {
         Ok(self.nodes.get(hash).cloned())
     }
 }

@@ -1,6 +1,6 @@
 //! The state at a root: what the EVM reads, and what a block's changes make of it.
 
-use crate::trie::{self, NodeSource, SourceError, TrieError};
+use crate::trie::{self, Leaf, NO_PLACE, NewNode, NodeSource, Root, SourceError, TrieError};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::HashMap};
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, TrieAccount};
@@ -93,12 +93,28 @@ impl From<SourceError> for StateError {
 
 impl DBErrorMarker for StateError {}
 
+/// An account, and where the root of its storage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PlacedAccount {
+    account: TrieAccount,
+    place: u64,
+}
+
+impl PlacedAccount {
+    const fn storage_root(&self) -> Root {
+        Root {
+            hash: self.account.storage_root,
+            place: self.place,
+        }
+    }
+}
+
 /// The state at a root.
 pub struct StateAt<S> {
     source: S,
     root: B256,
     /// Accounts that were read: their storage is looked for under their storage root.
-    accounts: RefCell<HashMap<Address, Option<TrieAccount>>>,
+    accounts: RefCell<HashMap<Address, Option<PlacedAccount>>>,
 }
 
 impl<S> fmt::Debug for StateAt<S> {
@@ -119,22 +135,23 @@ impl<S: StateSource> StateAt<S> {
         }
     }
 
-    /// Where it is read from.
-    pub const fn source(&self) -> &S {
-        &self.source
-    }
-
     /// An account; none if there is no such account.
     pub fn account(&self, address: Address) -> Result<Option<TrieAccount>, StateError> {
+        let account = self.placed_account(address)?;
+        Ok(account.map(|placed| placed.account))
+    }
+
+    fn placed_account(&self, address: Address) -> Result<Option<PlacedAccount>, StateError> {
         if let Some(account) = self.accounts.borrow().get(&address) {
             return Ok(*account);
         }
-        let account = match trie::get(&self.source, self.root, &keccak256(address))? {
+        let account = match trie::get_leaf(&self.source, self.root, &keccak256(address))? {
             None => None,
-            Some(rlp) => Some(
-                TrieAccount::decode(&mut &rlp[..])
+            Some(Leaf { value, place }) => Some(PlacedAccount {
+                account: TrieAccount::decode(&mut &value[..])
                     .map_err(|error| StateError::Account { address, error })?,
-            ),
+                place,
+            }),
         };
         self.accounts.borrow_mut().insert(address, account);
         Ok(account)
@@ -142,11 +159,11 @@ impl<S: StateSource> StateAt<S> {
 
     /// A storage slot's value; zero if it was never set.
     pub fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
-        let Some(account) = self.account(address)? else {
+        let Some(account) = self.placed_account(address)? else {
             return Ok(U256::ZERO);
         };
         let key = keccak256(slot.to_be_bytes::<32>());
-        match trie::get(&self.source, account.storage_root, &key)? {
+        match trie::get(&self.source, account.storage_root(), &key)? {
             None => Ok(U256::ZERO),
             Some(rlp) => U256::decode(&mut &rlp[..]).map_err(|error| StateError::Slot {
                 address,
@@ -154,6 +171,20 @@ impl<S: StateSource> StateAt<S> {
                 error,
             }),
         }
+    }
+
+    /// The proof of an account, or that there is none.
+    pub fn prove_account(&self, address: Address) -> Result<Vec<Bytes>, StateError> {
+        Ok(trie::prove(&self.source, self.root, &keccak256(address))?)
+    }
+
+    /// The proof of a storage slot, or that it was never set.
+    pub fn prove_storage(&self, address: Address, slot: U256) -> Result<Vec<Bytes>, StateError> {
+        let Some(account) = self.placed_account(address)? else {
+            return Ok(Vec::new());
+        };
+        let key = keccak256(slot.to_be_bytes::<32>());
+        Ok(trie::prove(&self.source, account.storage_root(), &key)?)
     }
 
     /// Code by its hash.
@@ -177,9 +208,8 @@ impl<S: StateSource> StateAt<S> {
             }
         }
         accounts.sort_unstable_by_key(|(key, _)| *key);
-        let updated = trie::update(&self.source, self.root, accounts)?;
-        update.root = updated.root;
-        update.nodes.extend(updated.nodes);
+        update.root =
+            trie::update_leaves(&self.source, self.root, accounts, &mut update.nodes)?.hash;
         for (hash, code) in &bundle.contracts {
             update.codes.push((*hash, code.original_bytes()));
         }
@@ -200,14 +230,14 @@ impl<S: StateSource> StateAt<S> {
         address: Address,
         changed: &BundleAccount,
         update: &mut StateUpdate,
-    ) -> Result<Option<Option<Vec<u8>>>, StateError> {
-        let old = self.account(address)?;
+    ) -> Result<Option<Option<Leaf>>, StateError> {
+        let old = self.placed_account(address)?;
         let Some(info) = &changed.info else {
             return Ok(old.is_some().then_some(None));
         };
         let old_root = match old {
-            Some(account) if !changed.status.was_destroyed() => account.storage_root,
-            _ => EMPTY_ROOT_HASH,
+            Some(account) if !changed.status.was_destroyed() => account.storage_root(),
+            _ => EMPTY_ROOT_HASH.into(),
         };
         let mut slots: Vec<_> = changed
             .storage
@@ -215,23 +245,30 @@ impl<S: StateSource> StateAt<S> {
             .filter(|(_, slot)| changed.status.was_destroyed() || slot.is_changed())
             .map(|(slot, value)| {
                 let value = value.present_value;
-                let rlp = (!value.is_zero()).then(|| alloy_rlp::encode(value));
-                (keccak256(slot.to_be_bytes::<32>()), rlp)
+                let leaf = (!value.is_zero()).then(|| Leaf {
+                    value: alloy_rlp::encode(value),
+                    place: NO_PLACE,
+                });
+                (keccak256(slot.to_be_bytes::<32>()), leaf)
             })
             .collect();
         slots.sort_unstable_by_key(|(key, _)| *key);
         let storage_root = if slots.is_empty() {
             old_root
         } else {
-            let updated = trie::update(&self.source, old_root, slots)?;
-            update.nodes.extend(updated.nodes);
-            updated.root
+            trie::update_leaves(&self.source, old_root, slots, &mut update.nodes)?
         };
         if address == L2_TO_L1_MESSAGE_PASSER {
-            update.passer_root = Some(storage_root);
+            update.passer_root = Some(storage_root.hash);
         }
-        let new = TrieAccount::new(info.nonce, info.balance, storage_root, info.code_hash);
-        Ok((old != Some(new)).then(|| Some(alloy_rlp::encode(new))))
+        let new = TrieAccount::new(info.nonce, info.balance, storage_root.hash, info.code_hash);
+        if old.is_some_and(|old| old.account == new) {
+            return Ok(None);
+        }
+        Ok(Some(Some(Leaf {
+            value: alloy_rlp::encode(new),
+            place: storage_root.place,
+        })))
     }
 }
 
@@ -243,8 +280,8 @@ pub struct StateUpdate {
     /// Root of the message passer's storage; none if there is no such account, or if it is not in
     /// the witness of a block before Isthmus.
     pub passer_root: Option<B256>,
-    /// New trie nodes by hash.
-    pub nodes: Vec<(B256, Vec<u8>)>,
+    /// New trie nodes: each after those that it refers to.
+    pub nodes: Vec<NewNode>,
     /// New code by hash.
     pub codes: Vec<(B256, Bytes)>,
     /// Accounts that were read for a change, whether they changed or not.

@@ -1,30 +1,39 @@
 //! The database: one redb file.
 //!
-//! Everything is stored under its hash and never changed, but for the names that point to it: which
-//! block of a height is canonical, where a transaction is, and the labels. A block comes in by one
-//! transaction, with the trie nodes and the code that it made, so after a crash it is there as a
-//! whole or not at all. Trie nodes are never taken away: the state of every stored block can be
+//! Blocks and code are stored under their hash and never changed; only the names that point to them
+//! are: which block of a height is canonical, where a transaction is, and the labels. Trie nodes are
+//! numbered as they come, and each says at which numbers those are that it refers to; only the roots
+//! of states are looked up by hash. So a block's nodes lie side by side, and what a block costs does
+//! not grow with the database. Nodes are never taken away: the state of every stored block can be
 //! read.
+//!
+//! What is durable when: a block comes in by one transaction, with all that it made, and so does a
+//! change of the chain. A block alone is not forced to the disk; a change of the chain is, with
+//! every block before it. So when `forkchoiceUpdated` has answered, its head survives the death of
+//! the process and of the machine; a block that never became part of the chain may be gone, and is
+//! sent again by the rollup node. After a crash the database is at the last change of the chain that
+//! reached the disk, as a whole, and opens at once: each such change carries the list of free pages,
+//! which would otherwise have to be gathered from the whole file.
 
 use crate::{
     block::ExecutedBlock,
     genesis::Genesis,
     state::StateSource,
-    trie::{NodeSource, SourceError, decode_node},
+    trie::{NEW, NO_PLACE, NewNode, Node, NodeSource, SourceError, decode_prefix},
 };
 use alloy_consensus::Header;
 use alloy_eips::{Decodable2718, Encodable2718};
 use alloy_primitives::{B256, Bytes, keccak256, map::HashMap};
 use alloy_rlp::{Decodable, Encodable};
-use alloy_trie::nodes::TrieNode;
+use core::fmt;
 use op_alloy_consensus::OpReceiptEnvelope;
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
-    WriteTransaction, backends::InMemoryBackend,
+    Database, DatabaseError, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase,
+    ReadableTable, TableDefinition, WriteTransaction, backends::InMemoryBackend,
 };
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 use thiserror::Error;
 
@@ -36,13 +45,18 @@ const BODIES: TableDefinition<'_, &Hash, &[u8]> = TableDefinition::new("bodies")
 const RECEIPTS: TableDefinition<'_, &Hash, &[u8]> = TableDefinition::new("receipts");
 const CANONICAL: TableDefinition<'_, u64, &Hash> = TableDefinition::new("canonical");
 const TRANSACTIONS: TableDefinition<'_, &Hash, (u64, u32)> = TableDefinition::new("transactions");
-const NODES: TableDefinition<'_, &Hash, &[u8]> = TableDefinition::new("nodes");
+/// Trie nodes by their place: their encoding, and then the places of what they refer to.
+const NODES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("nodes");
+/// The places of the roots of states.
+const ROOTS: TableDefinition<'_, &Hash, u64> = TableDefinition::new("roots");
 const CODES: TableDefinition<'_, &Hash, &[u8]> = TableDefinition::new("codes");
 
 /// Changes whenever the tables do.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Trie nodes that are kept decoded, at most twice as many.
 const CACHED_NODES: usize = 100_000;
+/// Bytes of a place in a stored node: enough for 2^48 nodes.
+const PLACE_BYTES: usize = 6;
 
 /// Why the database cannot be used.
 #[derive(Debug, Error)]
@@ -103,7 +117,13 @@ macro_rules! database_errors {
     };
 }
 
-database_errors!(CommitError, StorageError, TableError, TransactionError);
+database_errors!(
+    CommitError,
+    SetDurabilityError,
+    StorageError,
+    TableError,
+    TransactionError
+);
 
 impl From<StoreError> for SourceError {
     fn from(error: StoreError) -> Self {
@@ -145,9 +165,36 @@ pub struct ChainUpdate {
 /// The database.
 #[derive(Debug)]
 pub struct Store {
+    // before the database, which must be dropped last
+    state: RwLock<StateTables>,
     database: Database,
     cache: Mutex<NodeCache>,
     labels: RwLock<Labels>,
+}
+
+/// What execution reads, as of the newest block: to open a table for a trie node takes longer than
+/// to read the node.
+struct StateTables {
+    nodes: ReadOnlyTable<u64, &'static [u8]>,
+    roots: ReadOnlyTable<&'static Hash, u64>,
+    codes: ReadOnlyTable<&'static Hash, &'static [u8]>,
+}
+
+impl fmt::Debug for StateTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateTables").finish_non_exhaustive()
+    }
+}
+
+impl StateTables {
+    fn open(database: &Database) -> Result<Self, StoreError> {
+        let read = database.begin_read()?;
+        Ok(Self {
+            nodes: read.open_table(NODES)?,
+            roots: read.open_table(ROOTS)?,
+            codes: read.open_table(CODES)?,
+        })
+    }
 }
 
 impl Store {
@@ -186,15 +233,17 @@ impl Store {
         check(&database, path, genesis)?;
         let labels = read_labels(&database.begin_read()?)?;
         Ok(Self {
+            state: RwLock::new(StateTables::open(&database)?),
             database,
             cache: Mutex::default(),
             labels: RwLock::new(labels),
         })
     }
 
-    /// Keeps a block and what its execution made.
+    /// Keeps a block and what its execution made, on a state of this database.
     pub fn add_block(&self, block: &ExecutedBlock) -> Result<(), StoreError> {
-        let write = self.database.begin_write()?;
+        let mut write = self.database.begin_write()?;
+        write.set_durability(Durability::None)?;
         put_header(&write, block.hash, &block.header)?;
         let body = alloy_rlp::encode(&block.transactions);
         write.open_table(BODIES)?.insert(&block.hash.0, &body[..])?;
@@ -208,18 +257,18 @@ impl Store {
         write
             .open_table(RECEIPTS)?
             .insert(&block.hash.0, &receipts[..])?;
-        put_state(
-            &write,
-            &block.executed.state.nodes,
-            &block.executed.state.codes,
-        )?;
+        let state = &block.executed.state;
+        put_state(&write, state.root, &state.nodes, &state.codes)?;
         write.commit()?;
+        let state = StateTables::open(&self.database)?;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         Ok(())
     }
 
     /// Changes the canonical chain and the labels.
     pub fn update_chain(&self, update: &ChainUpdate) -> Result<(), StoreError> {
-        let write = self.database.begin_write()?;
+        let mut write = self.database.begin_write()?;
+        write.set_quick_repair(true);
         {
             let bodies = write.open_table(BODIES)?;
             let mut canonical = write.open_table(CANONICAL)?;
@@ -302,19 +351,46 @@ impl Store {
         Ok(self.database.begin_read()?)
     }
 
-    fn read_node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, StoreError> {
-        let nodes = self.read()?.open_table(NODES)?;
-        let Some(rlp) = nodes.get(&hash.0)? else {
+    /// The place of the root of a state.
+    fn root_place(&self, hash: &B256) -> Result<Option<u64>, StoreError> {
+        if let Some((known, place)) = self.cache().root
+            && known == *hash
+        {
+            return Ok(Some(place));
+        }
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let place = state.roots.get(&hash.0)?.map(|place| place.value());
+        self.cache().root = place.map(|place| (*hash, place));
+        Ok(place)
+    }
+
+    fn read_node(&self, hash: &B256, place: u64) -> Result<Option<Arc<Node>>, StoreError> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(stored) = state.nodes.get(place)? else {
             return Ok(None);
         };
-        decode_node(*hash, rlp.value())
-            .map(|node| Some(Arc::new(node)))
-            .map_err(|_| malformed("trie node", hash))
+        let malformed = || malformed("trie node", hash);
+        let mut rest = stored.value();
+        let node = decode_prefix(*hash, &mut rest).map_err(|_| malformed())?;
+        let (places, []) = rest.as_chunks::<PLACE_BYTES>() else {
+            return Err(malformed());
+        };
+        let places = places.iter().map(|bytes| {
+            let mut place = [0; 8];
+            place[8 - PLACE_BYTES..].copy_from_slice(bytes);
+            u64::from_be_bytes(place)
+        });
+        let places = places.collect();
+        Ok(Some(Arc::new(Node { node, places })))
+    }
+
+    fn cache(&self) -> MutexGuard<'_, NodeCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_code(&self, hash: &B256) -> Result<Option<Bytes>, StoreError> {
-        let codes = self.read()?.open_table(CODES)?;
-        let code = codes.get(&hash.0)?;
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let code = state.codes.get(&hash.0)?;
         Ok(code.map(|code| Bytes::copy_from_slice(code.value())))
     }
 }
@@ -359,7 +435,12 @@ fn write_genesis(write: &WriteTransaction, genesis: &Genesis) -> Result<(), Stor
     write
         .open_table(RECEIPTS)?
         .insert(&genesis.hash.0, &empty[..])?;
-    put_state(write, &genesis.nodes, &genesis.codes)?;
+    put_state(
+        write,
+        genesis.header.state_root,
+        &genesis.nodes,
+        &genesis.codes,
+    )?;
     write
         .open_table(CANONICAL)?
         .insert(genesis.header.number, &genesis.hash.0)?;
@@ -422,12 +503,30 @@ fn put_header(write: &WriteTransaction, hash: B256, header: &Header) -> Result<(
 
 fn put_state(
     write: &WriteTransaction,
-    nodes: &[(B256, Vec<u8>)],
+    root: B256,
+    nodes: &[NewNode],
     codes: &[(B256, Bytes)],
 ) -> Result<(), StoreError> {
     let mut table = write.open_table(NODES)?;
-    for (hash, rlp) in nodes {
-        table.insert(&hash.0, &rlp[..])?;
+    let last = table.last()?.map(|(place, _)| place.value());
+    let first = last.unwrap_or(NO_PLACE) + 1;
+    let mut bytes = Vec::new();
+    for (place, node) in (first..).zip(nodes) {
+        bytes.clear();
+        bytes.extend_from_slice(&node.rlp);
+        for &place in &node.places {
+            let place = match place & NEW {
+                0 => place,
+                _ => first + (place ^ NEW),
+            };
+            bytes.extend_from_slice(&place.to_be_bytes()[8 - PLACE_BYTES..]);
+        }
+        table.insert(place, &bytes[..])?;
+    }
+    // a root is made after all that it refers to; if it is not new, it is known
+    let mut roots = write.open_table(ROOTS)?;
+    if nodes.last().is_some_and(|node| node.hash == root) {
+        roots.insert(&root.0, first + (nodes.len() as u64 - 1))?;
     }
     let mut table = write.open_table(CODES)?;
     for (hash, code) in codes {
@@ -452,44 +551,46 @@ fn put_labels(write: &WriteTransaction, labels: &Labels) -> Result<(), StoreErro
 /// that were used in the round before.
 #[derive(Debug, Default)]
 struct NodeCache {
-    young: HashMap<B256, Arc<TrieNode>>,
-    old: HashMap<B256, Arc<TrieNode>>,
+    young: HashMap<u64, Arc<Node>>,
+    old: HashMap<u64, Arc<Node>>,
+    /// The root that was looked up last, and its place.
+    root: Option<(B256, u64)>,
 }
 
 impl NodeCache {
-    fn get(&mut self, hash: &B256) -> Option<Arc<TrieNode>> {
-        if let Some(node) = self.young.get(hash) {
+    fn get(&mut self, place: u64) -> Option<Arc<Node>> {
+        if let Some(node) = self.young.get(&place) {
             return Some(Arc::clone(node));
         }
-        let node = self.old.remove(hash)?;
-        self.put(*hash, Arc::clone(&node));
+        let node = self.old.remove(&place)?;
+        self.put(place, Arc::clone(&node));
         Some(node)
     }
 
-    fn put(&mut self, hash: B256, node: Arc<TrieNode>) {
+    fn put(&mut self, place: u64, node: Arc<Node>) {
         if self.young.len() >= CACHED_NODES {
             self.old = core::mem::take(&mut self.young);
         }
-        self.young.insert(hash, node);
+        self.young.insert(place, node);
     }
 }
 
 impl NodeSource for Store {
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
-        let cached = self
-            .cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(hash);
+    fn node(&self, hash: &B256, place: u64) -> Result<Option<Arc<Node>>, SourceError> {
+        let place = match place {
+            NO_PLACE => match self.root_place(hash)? {
+                Some(place) => place,
+                None => return Ok(None),
+            },
+            place => place,
+        };
+        let cached = self.cache().get(place);
         if cached.is_some() {
             return Ok(cached);
         }
-        let node = self.read_node(hash)?;
+        let node = self.read_node(hash, place)?;
         if let Some(node) = &node {
-            self.cache
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .put(*hash, Arc::clone(node));
+            self.cache().put(place, Arc::clone(node));
         }
         Ok(node)
     }
@@ -511,8 +612,8 @@ impl BranchOf {
 }
 
 impl NodeSource for BranchOf {
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
-        self.store.node(hash)
+    fn node(&self, hash: &B256, place: u64) -> Result<Option<Arc<Node>>, SourceError> {
+        self.store.node(hash, place)
     }
 }
 

@@ -6,7 +6,9 @@ use alloy_eips::{
     eip2718::{Eip2718Error, WithEncoded},
 };
 use alloy_primitives::Bytes;
+use core::num::NonZero;
 use op_alloy_consensus::{OpTxEnvelope, OpTxType};
+use std::{panic::resume_unwind, sync::LazyLock, thread};
 use thiserror::Error;
 
 /// A transaction that was decoded: its bytes, itself, its sender.
@@ -34,14 +36,41 @@ pub enum TransactionError {
     PostExec(usize),
 }
 
-/// Decodes the transactions of a block.
+/// Fewer transactions than this are not worth a thread.
+const LEAST_PER_THREAD: usize = 16;
+
+/// Decodes the transactions of a block, on all cores: recovering a sender takes longer than most
+/// transactions take to execute.
 // spec: opstack-2026-09 B #6
 pub fn decode_transactions(
     transactions: &[Bytes],
 ) -> Result<Vec<BlockTransaction>, TransactionError> {
-    transactions
-        .iter()
-        .enumerate()
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    let threads = (transactions.len() / LEAST_PER_THREAD).clamp(1, *CORES);
+    let per_thread = transactions.len().div_ceil(threads);
+    let (first, others) = transactions.split_at(per_thread);
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..)
+            .zip(others.chunks(per_thread.max(1)))
+            .map(|(part, chunk)| scope.spawn(move || decode_part(part * per_thread, chunk)))
+            .collect();
+        let mut decoded = decode_part(0, first)?;
+        decoded.reserve_exact(transactions.len() - decoded.len());
+        for part in others {
+            decoded.extend(part.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(decoded)
+    })
+}
+
+/// Decodes transactions of which the first one is the `start`-th of its block.
+fn decode_part(
+    start: usize,
+    transactions: &[Bytes],
+) -> Result<Vec<BlockTransaction>, TransactionError> {
+    (start..)
+        .zip(transactions)
         .map(|(index, bytes)| decode_transaction(index, bytes))
         .collect()
 }

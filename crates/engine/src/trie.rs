@@ -1,7 +1,11 @@
-//! Merkle Patricia tries whose nodes live elsewhere, found by their hash.
+//! Merkle Patricia tries whose nodes live elsewhere, found by their hash or by their place.
 //!
 //! Nothing is ever changed in place: an update returns the new root and the nodes that are new.
 //! Since old nodes stay, every root that was ever stored can still be read.
+//!
+//! A source may give each node a *place*, a number of its own choice. Where a node is referred to,
+//! its place is kept beside its hash, so that it is found without a search: a database in which
+//! nodes lie in the order of their hashes has to change as many pages as there are new nodes.
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::Decodable;
@@ -14,14 +18,74 @@ use thiserror::Error;
 
 /// Where the nodes are.
 pub trait NodeSource {
-    /// The node with a hash; none if there is no such node.
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError>;
+    /// The node with a hash, which is at a place, or at [`NO_PLACE`]; none if there is no such node.
+    fn node(&self, hash: &B256, place: u64) -> Result<Option<Arc<Node>>, SourceError>;
 }
 
 impl<S: NodeSource + ?Sized> NodeSource for &S {
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
-        (**self).node(hash)
+    fn node(&self, hash: &B256, place: u64) -> Result<Option<Arc<Node>>, SourceError> {
+        (**self).node(hash, place)
     }
+}
+
+/// The place of what has none, or whose place is not known: it is found by its hash.
+pub const NO_PLACE: u64 = 0;
+
+/// Marks the place of a node that is not stored yet: its index among the new nodes.
+pub const NEW: u64 = 1 << 63;
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The node itself.
+    pub node: TrieNode,
+    /// The places of what it refers to: of a branch's children in order, of an extension's child, of
+    /// the root of an account's storage. Empty if none is known.
+    pub places: Vec<u64>,
+}
+
+impl Node {
+    fn place(&self, index: usize) -> u64 {
+        self.places.get(index).copied().unwrap_or(NO_PLACE)
+    }
+}
+
+/// A node that an update made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewNode {
+    /// Its hash.
+    pub hash: B256,
+    /// Its encoding.
+    pub rlp: Vec<u8>,
+    /// As [`Node::places`]; those of new nodes are marked [`NEW`].
+    pub places: Vec<u64>,
+}
+
+/// The root of a trie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Its hash.
+    pub hash: B256,
+    /// Its place.
+    pub place: u64,
+}
+
+impl From<B256> for Root {
+    fn from(hash: B256) -> Self {
+        Self {
+            hash,
+            place: NO_PLACE,
+        }
+    }
+}
+
+/// What is stored at a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The value.
+    pub value: Vec<u8>,
+    /// Of an account, the place of the root of its storage.
+    pub place: u64,
 }
 
 /// The place where the nodes are cannot be read.
@@ -48,12 +112,21 @@ pub enum TrieError {
     Source(#[from] SourceError),
 }
 
-/// Decodes a node, as [`NodeSource`]s do it.
-pub fn decode_node(hash: B256, mut rlp: &[u8]) -> Result<TrieNode, TrieError> {
-    let node = TrieNode::decode(&mut rlp).map_err(|error| TrieError::Malformed { hash, error })?;
+/// Decodes a node without places, as [`NodeSource`]s do it.
+pub fn decode_node(hash: B256, mut rlp: &[u8]) -> Result<Node, TrieError> {
+    let node = decode_prefix(hash, &mut rlp)?;
     if !rlp.is_empty() {
         return Err(malformed(hash, "trailing bytes"));
     }
+    Ok(Node {
+        node,
+        places: Vec::new(),
+    })
+}
+
+/// Decodes the node that bytes begin with.
+pub(crate) fn decode_prefix(hash: B256, rlp: &mut &[u8]) -> Result<TrieNode, TrieError> {
+    let node = TrieNode::decode(rlp).map_err(|error| TrieError::Malformed { hash, error })?;
     match &node {
         // each node on a path must take at least a nibble of it, or paths might never end
         TrieNode::Extension(extension) if extension.key.is_empty() => {
@@ -80,8 +153,8 @@ fn nibble(root: B256, path: &Nibbles, at: usize) -> Result<u8, TrieError> {
         .ok_or_else(|| malformed(root, "paths of different lengths"))
 }
 
-fn load(source: &impl NodeSource, hash: B256) -> Result<Arc<TrieNode>, TrieError> {
-    source.node(&hash)?.ok_or(TrieError::Missing(hash))
+fn load(source: &impl NodeSource, hash: B256, place: u64) -> Result<Arc<Node>, TrieError> {
+    source.node(&hash, place)?.ok_or(TrieError::Missing(hash))
 }
 
 /// The node behind a reference: stored under its hash, or inlined in node `holder`.
@@ -89,31 +162,50 @@ fn resolve(
     source: &impl NodeSource,
     holder: B256,
     reference: &RlpNode,
-) -> Result<Arc<TrieNode>, TrieError> {
+    place: u64,
+) -> Result<Arc<Node>, TrieError> {
     match reference.as_hash() {
-        Some(hash) => load(source, hash),
+        Some(hash) => load(source, hash, place),
         None => Ok(Arc::new(decode_node(holder, reference)?)),
     }
 }
 
-/// The reference to the child of a branch.
-fn child(stack: &[RlpNode], mask: TrieMask, nibble: u8) -> Option<&RlpNode> {
+/// The index of a branch's child among those that are there.
+const fn child_index(mask: TrieMask, nibble: u8) -> Option<usize> {
     if !mask.is_bit_set(nibble) {
         return None;
     }
     let before = mask.get() & ((1 << nibble) - 1);
-    stack.get(before.count_ones() as usize)
+    Some(before.count_ones() as usize)
 }
 
 /// The value at a key.
-pub fn get(source: &impl NodeSource, root: B256, key: &B256) -> Result<Option<Vec<u8>>, TrieError> {
-    walk(source, root, key, |_| ())
+pub fn get(
+    source: &impl NodeSource,
+    root: impl Into<Root>,
+    key: &B256,
+) -> Result<Option<Vec<u8>>, TrieError> {
+    let leaf = get_leaf(source, root, key)?;
+    Ok(leaf.map(|leaf| leaf.value))
+}
+
+/// What is at a key.
+pub fn get_leaf(
+    source: &impl NodeSource,
+    root: impl Into<Root>,
+    key: &B256,
+) -> Result<Option<Leaf>, TrieError> {
+    walk(source, root.into(), key, |_| ())
 }
 
 /// The proof of the value at a key, or that there is none: the nodes from the root down.
-pub fn prove(source: &impl NodeSource, root: B256, key: &B256) -> Result<Vec<Bytes>, TrieError> {
+pub fn prove(
+    source: &impl NodeSource,
+    root: impl Into<Root>,
+    key: &B256,
+) -> Result<Vec<Bytes>, TrieError> {
     let mut proof = Vec::new();
-    walk(source, root, key, |node| {
+    walk(source, root.into(), key, |node| {
         proof.push(alloy_rlp::encode(node).into());
     })?;
     Ok(proof)
@@ -122,47 +214,53 @@ pub fn prove(source: &impl NodeSource, root: B256, key: &B256) -> Result<Vec<Byt
 /// Walks down to a key; `visit` sees each node that has a hash of its own.
 fn walk(
     source: &impl NodeSource,
-    root: B256,
+    root: Root,
     key: &B256,
     mut visit: impl FnMut(&TrieNode),
-) -> Result<Option<Vec<u8>>, TrieError> {
-    if root == EMPTY_ROOT_HASH {
+) -> Result<Option<Leaf>, TrieError> {
+    if root.hash == EMPTY_ROOT_HASH {
         return Ok(None);
     }
     let path = Nibbles::unpack(key);
     let mut depth = 0;
-    let mut hash = root;
-    let mut node = load(source, root)?;
-    visit(&node);
+    let mut hash = root.hash;
+    let mut node = load(source, root.hash, root.place)?;
+    visit(&node.node);
     loop {
-        let next = match &*node {
+        let (next, place) = match &node.node {
             TrieNode::EmptyRoot => return Ok(None),
             TrieNode::Leaf(leaf) => {
                 let found = path.slice(depth..) == leaf.key;
-                return Ok(found.then(|| leaf.value.clone()));
+                return Ok(found.then(|| Leaf {
+                    value: leaf.value.clone(),
+                    place: node.place(0),
+                }));
             }
             TrieNode::Extension(extension) => {
                 if !path.slice(depth..).starts_with(&extension.key) {
                     return Ok(None);
                 }
                 depth += extension.key.len();
-                extension.child.clone()
+                (extension.child.clone(), node.place(0))
             }
             TrieNode::Branch(branch) => {
                 let Some(nibble) = path.get(depth) else {
                     return Ok(None);
                 };
-                let Some(next) = child(&branch.stack, branch.state_mask, nibble) else {
+                let Some(index) = child_index(branch.state_mask, nibble) else {
+                    return Ok(None);
+                };
+                let Some(next) = branch.stack.get(index) else {
                     return Ok(None);
                 };
                 depth += 1;
-                next.clone()
+                (next.clone(), node.place(index))
             }
         };
-        node = resolve(source, hash, &next)?;
+        node = resolve(source, hash, &next, place)?;
         if let Some(next_hash) = next.as_hash() {
             hash = next_hash;
-            visit(&node);
+            visit(&node.node);
         }
     }
 }
@@ -172,16 +270,16 @@ fn walk(
 pub struct Updated {
     /// The new root.
     pub root: B256,
-    /// The nodes that are new, by hash. Some may have been there before under an older root.
-    pub nodes: Vec<(B256, Vec<u8>)>,
+    /// The nodes that are new. Some may have been there before under an older root.
+    pub nodes: Vec<NewNode>,
 }
 
 /// A part of a trie in memory.
 #[derive(Debug)]
 enum Part {
-    /// As it was; not loaded.
-    Clean(RlpNode),
-    Leaf(Nibbles, Vec<u8>),
+    /// As it was, and where; not loaded.
+    Clean(RlpNode, u64),
+    Leaf(Nibbles, Leaf),
     Extension(Nibbles, Box<Self>),
     Branch(Box<[Option<Self>; 16]>),
 }
@@ -189,10 +287,33 @@ enum Part {
 /// Puts values at keys (`None` takes them away) and returns what is new. No key may come twice.
 pub fn update(
     source: &impl NodeSource,
-    root: B256,
+    root: impl Into<Root>,
     changes: impl IntoIterator<Item = (B256, Option<Vec<u8>>)>,
 ) -> Result<Updated, TrieError> {
-    let mut part = (root != EMPTY_ROOT_HASH).then(|| Part::Clean(RlpNode::word_rlp(&root)));
+    let leaf = |value| Leaf {
+        value,
+        place: NO_PLACE,
+    };
+    let changes = changes
+        .into_iter()
+        .map(|(key, value)| (key, value.map(leaf)));
+    let mut nodes = Vec::new();
+    let root = update_leaves(source, root, changes, &mut nodes)?;
+    Ok(Updated {
+        root: root.hash,
+        nodes,
+    })
+}
+
+/// The same with places. What is new is added to `nodes`.
+pub fn update_leaves(
+    source: &impl NodeSource,
+    root: impl Into<Root>,
+    changes: impl IntoIterator<Item = (B256, Option<Leaf>)>,
+    nodes: &mut Vec<NewNode>,
+) -> Result<Root, TrieError> {
+    let Root { hash: root, place } = root.into();
+    let mut part = (root != EMPTY_ROOT_HASH).then(|| Part::Clean(RlpNode::word_rlp(&root), place));
     let mut removed = Vec::new();
     for (key, value) in changes {
         let path = Nibbles::unpack(key);
@@ -207,88 +328,99 @@ pub fn update(
     for path in removed {
         part = remove(source, root, part, &path)?;
     }
-    let mut nodes = Vec::new();
     let Some(part) = part else {
-        return Ok(Updated {
-            root: EMPTY_ROOT_HASH,
-            nodes,
-        });
+        return Ok(EMPTY_ROOT_HASH.into());
     };
-    let root = match part {
-        Part::Clean(reference) if reference.is_hash() => reference,
-        // an inlined node that became the root
-        Part::Clean(reference) => store_root(reference.to_vec(), &mut nodes),
-        part => {
-            let mut rlp = Vec::new();
-            let reference = part.collapse(&mut rlp, &mut nodes);
-            if reference.is_hash() {
-                reference
-            } else {
-                store_root(reference.to_vec(), &mut nodes)
-            }
+    let (reference, place) = part.collapse(&mut Vec::new(), nodes);
+    Ok(match reference.as_hash() {
+        Some(hash) => Root { hash, place },
+        // a root has a hash however short it is, and an inlined node may have become the root
+        None => {
+            let (hash, rlp) = (keccak256(&reference), reference.to_vec());
+            let place = add(nodes, hash, rlp, Vec::new());
+            Root { hash, place }
         }
-    };
-    Ok(Updated {
-        root: root.as_hash().unwrap_or(EMPTY_ROOT_HASH),
-        nodes,
     })
 }
 
-/// A root has a hash however short it is.
-fn store_root(rlp: Vec<u8>, nodes: &mut Vec<(B256, Vec<u8>)>) -> RlpNode {
-    let hash = keccak256(&rlp);
-    nodes.push((hash, rlp));
-    RlpNode::word_rlp(&hash)
+/// Adds a new node, and gives its place.
+fn add(nodes: &mut Vec<NewNode>, hash: B256, rlp: Vec<u8>, places: Vec<u64>) -> u64 {
+    let place = NEW | nodes.len() as u64;
+    nodes.push(NewNode { hash, rlp, places });
+    place
 }
 
 impl Part {
     /// What is known of a stored node.
-    fn of(node: &TrieNode) -> Option<Self> {
-        Some(match node {
+    fn of(stored: &Node) -> Option<Self> {
+        Some(match &stored.node {
             TrieNode::EmptyRoot => return None,
-            TrieNode::Leaf(leaf) => Self::Leaf(leaf.key, leaf.value.clone()),
+            TrieNode::Leaf(leaf) => {
+                let (value, place) = (leaf.value.clone(), stored.place(0));
+                Self::Leaf(leaf.key, Leaf { value, place })
+            }
             TrieNode::Extension(extension) => Self::Extension(
                 extension.key,
-                Box::new(Self::Clean(extension.child.clone())),
+                Box::new(Self::Clean(extension.child.clone(), stored.place(0))),
             ),
             TrieNode::Branch(branch) => {
                 let mut children: [Option<Self>; 16] = Default::default();
                 for (nibble, place) in (0..).zip(&mut children) {
-                    *place = child(&branch.stack, branch.state_mask, nibble)
-                        .map(|reference| Self::Clean(reference.clone()));
+                    *place = child_index(branch.state_mask, nibble).and_then(|index| {
+                        let reference = branch.stack.get(index)?.clone();
+                        Some(Self::Clean(reference, stored.place(index)))
+                    });
                 }
                 Self::Branch(Box::new(children))
             }
         })
     }
 
+    /// A copy of a part that is not loaded.
+    fn unloaded(&self) -> Option<Self> {
+        match self {
+            Self::Clean(reference, place) => Some(Self::Clean(reference.clone(), *place)),
+            _ => None,
+        }
+    }
+
     /// The part, loaded one level deep.
     fn load(self, source: &impl NodeSource, root: B256) -> Result<Option<Self>, TrieError> {
         match self {
-            Self::Clean(reference) => Ok(Self::of(&*resolve(source, root, &reference)?)),
+            Self::Clean(reference, place) => {
+                Ok(Self::of(&*resolve(source, root, &reference, place)?))
+            }
             part => Ok(Some(part)),
         }
     }
 
-    /// Turns the part into its reference, and what is new in it into nodes.
-    fn collapse(self, rlp: &mut Vec<u8>, nodes: &mut Vec<(B256, Vec<u8>)>) -> RlpNode {
+    /// Turns the part into its reference and its place, and what is new in it into nodes.
+    fn collapse(self, rlp: &mut Vec<u8>, nodes: &mut Vec<NewNode>) -> (RlpNode, u64) {
+        let mut places = Vec::new();
         let reference = match self {
-            Self::Clean(reference) => return reference,
-            Self::Leaf(key, value) => {
+            Self::Clean(reference, place) => return (reference, place),
+            Self::Leaf(key, leaf) => {
+                if leaf.place != NO_PLACE {
+                    places.push(leaf.place);
+                }
                 rlp.clear();
-                LeafNodeRef::new(&key, &value).rlp(rlp)
+                LeafNodeRef::new(&key, &leaf.value).rlp(rlp)
             }
             Self::Extension(key, child) => {
-                let child = child.collapse(rlp, nodes);
+                let (child, place) = child.collapse(rlp, nodes);
+                places.push(place);
                 rlp.clear();
                 ExtensionNodeRef::new(&key, &child).rlp(rlp)
             }
             Self::Branch(children) => {
                 let mut stack = Vec::with_capacity(16);
+                places.reserve_exact(16);
                 let mut mask = TrieMask::default();
                 for (nibble, child) in (0..).zip(*children) {
                     if let Some(child) = child {
-                        stack.push(child.collapse(rlp, nodes));
+                        let (reference, place) = child.collapse(rlp, nodes);
+                        stack.push(reference);
+                        places.push(place);
                         mask.set_bit(nibble);
                     }
                 }
@@ -296,10 +428,11 @@ impl Part {
                 BranchNodeRef::new(&stack, mask).rlp(rlp)
             }
         };
-        if let Some(hash) = reference.as_hash() {
-            nodes.push((hash, rlp.clone()));
-        }
-        reference
+        let place = match reference.as_hash() {
+            Some(hash) => add(nodes, hash, rlp.clone(), places),
+            None => NO_PLACE,
+        };
+        (reference, place)
     }
 }
 
@@ -326,14 +459,14 @@ fn insert(
     root: B256,
     part: Option<Part>,
     path: Nibbles,
-    value: Vec<u8>,
+    value: Leaf,
 ) -> Result<Part, TrieError> {
     let part = match part {
         None => None,
         Some(part) => part.load(source, root)?,
     };
     Ok(match part {
-        None | Some(Part::Clean(_)) => Part::Leaf(path, value),
+        None | Some(Part::Clean(..)) => Part::Leaf(path, value),
         Some(Part::Leaf(key, _)) if key == path => Part::Leaf(path, value),
         Some(Part::Leaf(key, old)) => {
             // keys of one trie are equally long, so neither is a prefix of the other
@@ -383,12 +516,9 @@ fn remove(
     path: &Nibbles,
 ) -> Result<Option<Part>, TrieError> {
     let Some(part) = part else { return Ok(None) };
-    let unloaded = match &part {
-        Part::Clean(reference) => Some(reference.clone()),
-        _ => None,
-    };
+    let unloaded = part.unloaded();
     // what turns out not to hold the key stays as it was
-    let unchanged = |part: Part| Ok(Some(unloaded.clone().map_or(part, Part::Clean)));
+    let unchanged = |part| Ok(Some(unloaded.unwrap_or(part)));
     match part.load(source, root)? {
         None => Ok(None),
         Some(Part::Leaf(key, _)) if key == *path => Ok(None),
@@ -432,10 +562,7 @@ fn join(
     part: Part,
 ) -> Result<Part, TrieError> {
     // a clean part is loaded to see what it is, but stays clean if it is a branch
-    let reference = match &part {
-        Part::Clean(reference) => Some(reference.clone()),
-        _ => None,
-    };
+    let unloaded = part.unloaded();
     let joined = |key: Nibbles| {
         if prefix.len() + key.len() > KEY_NIBBLES {
             return Err(malformed(root, "a path longer than a key"));
@@ -445,7 +572,7 @@ fn join(
     Ok(match part.load(source, root)? {
         Some(Part::Leaf(key, value)) => Part::Leaf(joined(key)?, value),
         Some(Part::Extension(key, child)) => Part::Extension(joined(key)?, child),
-        Some(part) => behind(prefix, reference.map_or(part, Part::Clean)),
+        Some(part) => behind(prefix, unloaded.unwrap_or(part)),
         None => return Err(TrieError::Missing(root)),
     })
 }

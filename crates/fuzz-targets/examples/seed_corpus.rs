@@ -300,9 +300,9 @@ fn engine_seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     });
     let call = |method: &str, params: serde_json::Value| format!("{method}\n{params}").into_bytes();
     let secret = JwtSecret::parse(&"5a".repeat(32)).expect("64 digits");
-    let nodes = genesis.nodes.iter().rev().flat_map(|(_, node)| {
-        let length = u8::try_from(node.len()).unwrap_or(u8::MAX);
-        [&[length], &node[..]].concat()
+    let nodes = genesis.nodes.iter().rev().flat_map(|node| {
+        let length = u8::try_from(node.rlp.len()).unwrap_or(u8::MAX);
+        [&[length], &node.rlp[..]].concat()
     });
     vec![
         ("transaction", "eip1559", transfer().to_vec()),

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{B256, Bytes, keccak256, map::HashMap};
 use doppio_engine::{
-    BuildSettings, Engine, EngineApi, EngineSettings, Genesis, MemoryStore, PooledTransaction,
-    Store, decode_transaction, get, prove,
+    BuildSettings, Engine, EngineApi, EngineSettings, Genesis, MemoryStore, NewNode,
+    PooledTransaction, Store, decode_transaction, get, prove,
     rpc::{ChainApi, JwtSecret, MethodSet, Settings},
     update,
 };
@@ -41,7 +41,11 @@ pub(crate) fn trie(data: &[u8]) {
     let mut store = MemoryStore::default();
     for (hash, node) in nodes {
         // a store refuses what is no node
-        let _ = store.add_nodes(&[(hash, node)]);
+        let _ = store.add_nodes(&[NewNode {
+            hash,
+            rlp: node,
+            places: Vec::new(),
+        }]);
     }
     let root = root.unwrap_or_default();
     for key in [B256::ZERO, keccak256([1])] {

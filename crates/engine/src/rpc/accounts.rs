@@ -1,15 +1,15 @@
 //! `eth_*`: accounts and their proofs, at any block.
 
 use super::{
-    chain::{BlockHeader, Chain},
+    chain::Chain,
     error::RpcError,
     methods::{Method, method},
     params::{Params, quantity},
 };
-use crate::{state::StateAt, store::BranchOf, trie};
+use crate::{state::StateAt, store::BranchOf};
 use alloy_eips::BlockId;
-use alloy_primitives::{Address, B256, U256, hex, keccak256};
-use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, TrieAccount};
+use alloy_primitives::{Address, B256, U256, hex};
+use alloy_trie::{KECCAK_EMPTY, TrieAccount};
 use serde_json::{Value, json};
 
 pub(super) const METHODS: &[Method] = &[
@@ -105,10 +105,8 @@ fn proof(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
         .map(|key| slot(key))
         .collect::<Result<Vec<_>, _>>()?;
     let block = chain.state_of(params.required::<BlockId>()?)?;
-    let BlockHeader { header, .. } = &block;
     let state = chain.state(&block);
     let account = state.account(address)?;
-    let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let mut storage = Vec::with_capacity(slots.len());
     for (slot, length) in slots {
         // a key that was given as a word is given back as one
@@ -117,18 +115,17 @@ fn proof(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
         } else {
             quantity(slot)
         };
-        let path = keccak256(slot.to_be_bytes::<32>());
         storage.push(json!({
             "key": key,
             "value": quantity(state.storage(address, slot)?),
-            "proof": trie::prove(state.source(), storage_root, &path)?,
+            "proof": state.prove_storage(address, slot)?,
         }));
     }
     // geth has zeros for an account that is not there
     let hash = |found: Option<B256>| json!(found.unwrap_or_default());
     Ok(json!({
         "address": address,
-        "accountProof": trie::prove(state.source(), header.state_root, &keccak256(address))?,
+        "accountProof": state.prove_account(address)?,
         "balance": quantity(account.map_or(U256::ZERO, |account| account.balance)),
         "codeHash": hash(account.map(|account| account.code_hash)),
         "nonce": quantity(account.map_or(0, |account| account.nonce)),

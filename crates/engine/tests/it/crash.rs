@@ -9,7 +9,10 @@ use alloy_rlp::Decodable;
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use core::time::Duration;
-use doppio_engine::{Engine, EngineSettings, ForkChoice, Labels, NodeSource, Status, Store};
+use doppio_engine::{
+    Engine, EngineSettings, ForkChoice, Labels, NO_PLACE, Node, NodeSource, Root, Status, Store,
+    decode_node,
+};
 use std::{
     env, fs,
     io::{BufRead, BufReader, Write},
@@ -104,32 +107,34 @@ fn run_and_kill(database: &Path, after: Duration) -> (u64, bool) {
     (reported, !through)
 }
 
-/// Reads every node of a trie; `leaf` sees the values.
-fn walk(store: &Store, root: B256, leaf: &mut dyn FnMut(&[u8])) {
-    if root == EMPTY_ROOT_HASH {
+/// Reads every node of a trie; `leaf` sees the values, and where the nodes of their tries are.
+fn walk(store: &Store, root: Root, leaf: &mut dyn FnMut(&[u8], u64)) {
+    if root.hash == EMPTY_ROOT_HASH {
         return;
     }
     let node = store
-        .node(&root)
+        .node(&root.hash, root.place)
         .unwrap()
         .expect("a node of the head's state is missing");
+    assert_eq!(keccak256(alloy_rlp::encode(&node.node)), root.hash);
     visit(store, &node, leaf);
 }
 
-fn visit(store: &Store, node: &TrieNode, leaf: &mut dyn FnMut(&[u8])) {
-    let child = |pointer: &RlpNode, leaf: &mut dyn FnMut(&[u8])| match pointer.as_hash() {
-        Some(hash) => walk(store, hash, leaf),
-        None => visit(store, &TrieNode::decode(&mut &pointer[..]).unwrap(), leaf),
-    };
-    match node {
-        TrieNode::EmptyRoot => {}
-        TrieNode::Leaf(node) => leaf(&node.value),
-        TrieNode::Extension(node) => child(&node.child, leaf),
-        TrieNode::Branch(node) => {
-            for pointer in &node.stack {
-                child(pointer, leaf);
-            }
+fn visit(store: &Store, node: &Node, leaf: &mut dyn FnMut(&[u8], u64)) {
+    let mut places = node.places.iter().copied();
+    let mut place = || places.next().unwrap_or(NO_PLACE);
+    let mut child = |pointer: &RlpNode| {
+        let place = place();
+        match pointer.as_hash() {
+            Some(hash) => walk(store, Root { hash, place }, leaf),
+            None => visit(store, &decode_node(B256::ZERO, pointer).unwrap(), leaf),
         }
+    };
+    match &node.node {
+        TrieNode::EmptyRoot => {}
+        TrieNode::Leaf(node) => leaf(&node.value, place()),
+        TrieNode::Extension(node) => child(&node.child),
+        TrieNode::Branch(node) => node.stack.iter().for_each(child),
     }
 }
 
@@ -158,13 +163,13 @@ fn check(chain: &Chain, store: &Store) -> u64 {
         assert_eq!((head, safe), (block.hash, block.header.parent_hash));
     }
     let mut storage = Vec::new();
-    walk(store, header.state_root, &mut |value| {
-        let account = TrieAccount::decode(&mut &value[..]).unwrap();
-        storage.push(account.storage_root);
+    walk(store, header.state_root.into(), &mut |value, place| {
+        let hash = TrieAccount::decode(&mut &value[..]).unwrap().storage_root;
+        storage.push(Root { hash, place });
     });
     assert!(!storage.is_empty());
     for root in storage {
-        walk(store, root, &mut |_| {});
+        walk(store, root, &mut |_, _| {});
     }
     number
 }

@@ -3,9 +3,8 @@
 use alloy_consensus::Header;
 use alloy_primitives::{B64, B256, Bytes, U64, keccak256, map::HashMap};
 use alloy_rlp::Decodable;
-use alloy_trie::nodes::TrieNode;
 use doppio_engine::{
-    Attributes, ChainSpec, ChainSpecError, NodeSource, SourceError, StateSource, build_block,
+    Attributes, ChainSpec, ChainSpecError, Node, NodeSource, SourceError, StateSource, build_block,
     decode_node, import_block,
 };
 use doppio_protocol::config::{ChainOpConfig, ForkTimes, RollupConfig};
@@ -34,7 +33,7 @@ impl Preimages {
 }
 
 impl NodeSource for Preimages {
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
+    fn node(&self, hash: &B256, _: u64) -> Result<Option<Arc<Node>>, SourceError> {
         let Some(rlp) = self.by_hash.get(hash) else {
             return Ok(None);
         };

@@ -1,8 +1,11 @@
 //! Tries: beside another implementation, over random histories; and damaged ones.
 
-use alloy_primitives::{B256, Bytes};
-use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles, nodes::TrieNode, proof::verify_proof};
-use doppio_engine::{NodeSource, SourceError, TrieError, decode_node, get, prove, update};
+use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles, proof::verify_proof};
+use doppio_engine::{
+    Leaf, NEW, NewNode, Node, NodeSource, Root, SourceError, TrieError, decode_node, get, get_leaf,
+    prove, update, update_leaves,
+};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use std::{
     cell::RefCell,
@@ -15,7 +18,7 @@ use std::{
 struct Nodes(RefCell<HashMap<B256, Vec<u8>>>);
 
 impl NodeSource for Nodes {
-    fn node(&self, hash: &B256) -> Result<Option<Arc<TrieNode>>, SourceError> {
+    fn node(&self, hash: &B256, _: u64) -> Result<Option<Arc<Node>>, SourceError> {
         let nodes = self.0.borrow();
         let Some(rlp) = nodes.get(hash) else {
             return Ok(None);
@@ -31,8 +34,50 @@ type Model = BTreeMap<B256, Vec<u8>>;
 impl Nodes {
     fn update(&self, root: B256, changes: Vec<Change>) -> Result<B256, TrieError> {
         let updated = update(self, root, changes)?;
-        self.0.borrow_mut().extend(updated.nodes);
+        let nodes = updated.nodes.into_iter().map(|node| (node.hash, node.rlp));
+        self.0.borrow_mut().extend(nodes);
         Ok(updated.root)
+    }
+}
+
+/// Nodes that are found by their places alone, as the database finds them.
+#[derive(Default)]
+struct Placed(RefCell<Vec<(B256, Node)>>);
+
+impl NodeSource for Placed {
+    fn node(&self, hash: &B256, place: u64) -> Result<Option<Arc<Node>>, SourceError> {
+        let nodes = self.0.borrow();
+        let index = usize::try_from(place - 1).unwrap();
+        let (there, node) = &nodes[index];
+        assert_eq!(there, hash, "what is at place {place}");
+        Ok(Some(Arc::new(node.clone())))
+    }
+}
+
+impl Placed {
+    fn update(&self, root: Root, changes: Vec<Change>) -> Root {
+        let leaf = |value| Leaf { value, place: 77 };
+        let changes = changes
+            .into_iter()
+            .map(|(key, value)| (key, value.map(leaf)));
+        let mut new = Vec::new();
+        let root = update_leaves(self, root, changes, &mut new).unwrap();
+        let mut nodes = self.0.borrow_mut();
+        let first = nodes.len() as u64 + 1;
+        let place = |place: u64| match place & NEW {
+            0 => place,
+            _ => first + (place ^ NEW),
+        };
+        for NewNode { hash, rlp, places } in new {
+            assert_eq!(keccak256(&rlp), hash);
+            let Node { node, .. } = decode_node(hash, &rlp).unwrap();
+            let places = places.into_iter().map(place).collect();
+            nodes.push((hash, Node { node, places }));
+        }
+        Root {
+            hash: root.hash,
+            place: place(root.place),
+        }
     }
 }
 
@@ -111,6 +156,21 @@ proptest! {
     }
 
     #[test]
+    fn nodes_are_found_by_their_places(history in history()) {
+        let (nodes, mut model) = (Placed::default(), Model::new());
+        let mut root = Root::from(EMPTY_ROOT_HASH);
+        for batch in history {
+            apply(&mut model, &batch);
+            root = nodes.update(root, batch);
+            prop_assert_eq!(root.hash, root_of(&model));
+            for (key, value) in &model {
+                let leaf = get_leaf(&nodes, root, key).unwrap().unwrap();
+                prop_assert_eq!(&leaf.value, value);
+            }
+        }
+    }
+
+    #[test]
     fn the_order_of_changes_does_not_matter(
         history in history(),
         content in prop::collection::btree_map(key(), prop::option::of(value()), 1..12),
@@ -119,7 +179,7 @@ proptest! {
         let (nodes, root, _) = grown(&history);
         let sorted: Vec<Change> = content.into_iter().collect();
         let mut mixed = sorted.clone();
-        mixed.sort_by_key(|(key, _)| alloy_primitives::keccak256([key.0, [seed; 32]].concat()));
+        mixed.sort_by_key(|(key, _)| keccak256([key.0, [seed; 32]].concat()));
         prop_assert_eq!(nodes.update(root, sorted).unwrap(), nodes.update(root, mixed).unwrap());
     }
 
