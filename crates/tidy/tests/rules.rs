@@ -17,14 +17,6 @@ use std::{
 /// and no test; when the crate comes, the rule leaves this list.
 const NOT_YET: &[(&str, &str)] = &[
     (
-        "opstack-2026-09 2 *2",
-        "l1: which endpoints of a beacon node are asked",
-    ),
-    (
-        "opstack-2026-09 2 *3",
-        "l1: several beacon nodes, and what one 404 among them means",
-    ),
-    (
         "opstack-2026-09 2 *4",
         "node: a start without a beacon node",
     ),
