@@ -26,7 +26,7 @@ pub struct EndpointStatus {
     pub endpoint: String,
     /// From 0, bad, to 100.
     pub score: u32,
-    /// Whether it is left alone for now: it failed, or asked for it.
+    /// Whether it is left alone: it failed, or asked for a pause.
     pub is_waiting: bool,
     /// Whether it gave a false answer of late, so that all others are asked first.
     pub is_distrusted: bool,
