@@ -2,7 +2,7 @@
 //!
 //! A block is begun by the call that asks for it, which executes the forced transactions and fills
 //! the block from the pool. It stays open: transactions that come later are added until it is
-//! fetched. A limit of time, if there is one, holds for each filling.
+//! fetched. A limit of time, if there is one, holds for all fillings together.
 
 use crate::{
     block::{Attributes, BlockError, ExecutedBlock, seal},
@@ -42,7 +42,7 @@ pub struct BuildSettings {
     pub gas_ceiling: u64,
     /// Least priority fee, in wei.
     pub min_tip: u128,
-    /// Longest time for which a block is filled at a time; none for as long as it takes.
+    /// Longest time that filling a block from the pool takes in all; none for as long as it takes.
     pub max_time: Option<Duration>,
 }
 
@@ -79,6 +79,8 @@ pub(crate) struct Building<S: StateSource> {
     /// Estimated compressed size of the transactions from the pool.
     da_size: u64,
     bytes: usize,
+    /// How long it was filled.
+    spent: Duration,
 }
 
 /// Why filling stopped at a transaction.
@@ -114,6 +116,7 @@ impl<S: StateSource> Building<S> {
             accounts: HashMap::default(),
             da_size: 0,
             bytes: forced.iter().map(|bytes| bytes.len()).sum(),
+            spent: Duration::ZERO,
         })
     }
 
@@ -144,12 +147,14 @@ impl<S: StateSource> Building<S> {
             mut accounts,
             mut da_size,
             mut bytes,
+            spent,
         } = self;
         let mut execution = execution.resume(spec);
         let mut refused = HashSet::default();
-        let deadline = settings.max_time.map(|time| Instant::now() + time);
+        let start = Instant::now();
+        let time_left = settings.max_time.map(|most| most.saturating_sub(spent));
         while let Some((transaction, later)) = best.pop() {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if time_left.is_some_and(|left| start.elapsed() >= left) {
                 break;
             }
             let room = Room {
@@ -194,6 +199,7 @@ impl<S: StateSource> Building<S> {
             accounts,
             da_size,
             bytes,
+            spent: spent + start.elapsed(),
         };
         Ok((filled, refused))
     }

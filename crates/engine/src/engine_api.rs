@@ -50,7 +50,7 @@ pub const CAPABILITIES: [&str; 13] = [
     "engine_getClientVersionV1",
 ];
 
-/// Most bodies that one call may ask for.
+/// Most bodies that one call may ask for, unless another limit is set.
 const MAX_BODIES: u64 = 1024;
 
 /// The Engine API of an engine.
@@ -58,6 +58,7 @@ const MAX_BODIES: u64 = 1024;
 pub struct EngineApi {
     engine: Arc<Mutex<Engine>>,
     view: Arc<View>,
+    max_bodies: u64,
 }
 
 /// The era of a time, as far as the Engine API's versions know it.
@@ -193,7 +194,17 @@ impl EngineApi {
     /// The Engine API of an engine.
     pub fn new(engine: Arc<Mutex<Engine>>) -> Self {
         let view = Arc::clone(lock(&engine).view());
-        Self { engine, view }
+        Self {
+            engine,
+            view,
+            max_bodies: MAX_BODIES,
+        }
+    }
+
+    /// Lets one call ask for at most so many bodies.
+    pub const fn with_max_bodies(mut self, most: u64) -> Self {
+        self.max_bodies = most;
+        self
     }
 
     /// Answers a call.
@@ -355,10 +366,10 @@ impl EngineApi {
     fn bodies_by_hash(&self, mut params: Params) -> Result<Value, RpcError> {
         let hashes: Vec<B256> = params.next("hashes")?;
         params.end()?;
-        if hashes.len() as u64 > MAX_BODIES {
+        if hashes.len() as u64 > self.max_bodies {
             return Err(error(
                 code::TOO_LARGE,
-                format!("more than {MAX_BODIES} bodies"),
+                format!("more than {} bodies", self.max_bodies),
             ));
         }
         hashes.iter().map(|hash| self.body(*hash)).collect()
@@ -372,10 +383,10 @@ impl EngineApi {
         if start == 0 || count == 0 {
             return Err(invalid_params("start and count must be at least 1"));
         }
-        if count > MAX_BODIES {
+        if count > self.max_bodies {
             return Err(error(
                 code::TOO_LARGE,
-                format!("more than {MAX_BODIES} bodies"),
+                format!("more than {} bodies", self.max_bodies),
             ));
         }
         let mut bodies = Vec::new();

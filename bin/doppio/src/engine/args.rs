@@ -213,6 +213,23 @@ pub(super) struct AuthArgs {
     /// Largest response, in bytes, of a call or a batch
     #[arg(long = "authrpc.max-response-bytes", env = "DOPPIO_ENGINE_AUTHRPC_MAX_RESPONSE_BYTES", value_name = "N", default_value_t = Limits::ENGINE.response_bytes, value_parser = clap::value_parser!(u32).range(65_536..))]
     pub(super) authrpc_max_response_bytes: u32,
+
+    /// Most calls of a batch
+    #[arg(long = "authrpc.batch-request-limit", env = "DOPPIO_ENGINE_AUTHRPC_BATCH_REQUEST_LIMIT", value_name = "N", default_value_t = Limits::ENGINE.batch)]
+    pub(super) authrpc_batch_request_limit: u32,
+
+    /// Most connections at once
+    #[arg(long = "authrpc.max-connections", env = "DOPPIO_ENGINE_AUTHRPC_MAX_CONNECTIONS", value_name = "N", default_value_t = Limits::ENGINE.connections)]
+    pub(super) authrpc_max_connections: u32,
+
+    /// Most block bodies that one call may ask for
+    #[arg(
+        long = "authrpc.max-bodies",
+        env = "DOPPIO_ENGINE_AUTHRPC_MAX_BODIES",
+        value_name = "N",
+        default_value_t = 1024
+    )]
+    pub(super) authrpc_max_bodies: u64,
 }
 
 #[derive(Debug, Args)]
@@ -279,6 +296,33 @@ pub(super) struct LimitArgs {
     )]
     pub(super) max_logs: usize,
 
+    /// Most blocks of an eth_feeHistory
+    #[arg(
+        long = "rpc.max-fee-history",
+        env = "DOPPIO_ENGINE_RPC_MAX_FEE_HISTORY",
+        value_name = "N",
+        default_value_t = 1024
+    )]
+    pub(super) max_fee_history: u64,
+
+    /// Most percentiles of an eth_feeHistory
+    #[arg(
+        long = "rpc.max-fee-percentiles",
+        env = "DOPPIO_ENGINE_RPC_MAX_FEE_PERCENTILES",
+        value_name = "N",
+        default_value_t = 100
+    )]
+    pub(super) max_fee_percentiles: usize,
+
+    /// Most storage slots of an eth_getProof
+    #[arg(
+        long = "rpc.max-proof-keys",
+        env = "DOPPIO_ENGINE_RPC_MAX_PROOF_KEYS",
+        value_name = "N",
+        default_value_t = 1024
+    )]
+    pub(super) max_proof_keys: usize,
+
     /// Most filters at once
     #[arg(
         long = "rpc.max-filters",
@@ -333,7 +377,7 @@ pub(super) struct PoolArgs {
     #[arg(long = "miner.effective-gas-limit", env = "DOPPIO_ENGINE_MINER_EFFECTIVE_GAS_LIMIT", value_name = "GAS", default_value_t = BuildSettings::default().gas_ceiling)]
     gas_ceiling: u64,
 
-    /// Longest time for which a block is filled from the pool at a time
+    /// Longest time that filling a block from the pool takes in all
     #[arg(long = "miner.newpayload-timeout", env = "DOPPIO_ENGINE_MINER_NEWPAYLOAD_TIMEOUT", value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
     new_payload_timeout: Duration,
 }

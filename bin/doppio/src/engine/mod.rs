@@ -73,6 +73,9 @@ fn open(args: &EngineArgs) -> Result<(Engine, Settings), CommandError> {
         max_trace_bytes: args.limits.max_trace_bytes,
         max_log_blocks: args.limits.max_log_blocks,
         max_logs: args.limits.max_logs,
+        max_fee_history: args.limits.max_fee_history,
+        max_fee_percentiles: args.limits.max_fee_percentiles,
+        max_proof_keys: args.limits.max_proof_keys,
         max_filters: args.limits.max_filters,
         tx_fee_cap: wei(args.limits.txfeecap),
         ..Settings::default()
@@ -157,13 +160,17 @@ async fn authenticated(
         limits: Limits {
             request_bytes: args.auth.authrpc_max_request_bytes,
             response_bytes: args.auth.authrpc_max_response_bytes,
+            batch: args.auth.authrpc_batch_request_limit,
+            connections: args.auth.authrpc_max_connections,
             ..Limits::ENGINE
         },
         hosts: args.auth.authrpc_vhosts.clone(),
         origins: vec!["localhost".to_owned()],
         secret: Some(secret),
     };
-    let engine_api: Arc<dyn MethodSet> = Arc::new(EngineApi::new(Arc::clone(engine)));
+    let engine_api =
+        EngineApi::new(Arc::clone(engine)).with_max_bodies(args.auth.authrpc_max_bodies);
+    let engine_api: Arc<dyn MethodSet> = Arc::new(engine_api);
     let server = Server::start(&listen, &[engine_api, Arc::clone(eth)]).await?;
     info!(address = %server.address(), secret = %file.display(), "Engine API");
     Ok(server)

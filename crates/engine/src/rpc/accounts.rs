@@ -20,9 +20,6 @@ pub(super) const METHODS: &[Method] = &[
     method("eth_getProof", 3, proof),
 ];
 
-/// Most storage slots that one call may ask proofs for; geth allows as many.
-const MAX_PROOF_KEYS: usize = 1024;
-
 /// Reads an account of the state that the next argument names.
 fn read(
     chain: &Chain<'_>,
@@ -94,9 +91,10 @@ fn slot(text: &str) -> Result<(U256, usize), RpcError> {
 fn proof(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError> {
     let address: Address = params.required()?;
     let keys: Vec<String> = params.required()?;
-    if keys.len() > MAX_PROOF_KEYS {
+    let most = chain.settings.max_proof_keys;
+    if keys.len() > most {
         return Err(RpcError::invalid_params(format!(
-            "too many storage keys requested (max {MAX_PROOF_KEYS}, got {})",
+            "too many storage keys requested (max {most}, got {})",
             keys.len()
         )));
     }

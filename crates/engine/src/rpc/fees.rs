@@ -20,11 +20,6 @@ pub(super) const METHODS: &[Method] = &[
     method("eth_feeHistory", 3, fee_history),
 ];
 
-/// Most blocks of a fee history; geth gives as many.
-const MAX_HISTORY: u64 = 1024;
-/// Most percentiles of a fee history; geth gives as many.
-const MAX_PERCENTILES: usize = 100;
-
 fn gas_price(chain: Chain<'_>, _: &mut Params) -> Result<Value, RpcError> {
     let head = chain.head()?;
     let base_fee = head.header.base_fee_per_gas.unwrap_or_default();
@@ -97,11 +92,11 @@ fn fee_history(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError>
     let count = match params.required()? {
         BlockCount::Number(count)
         | BlockCount::Text(Quantity64(count))
-        | BlockCount::Decimal(count) => count.min(MAX_HISTORY),
+        | BlockCount::Decimal(count) => count.min(chain.settings.max_fee_history),
     };
     let newest: BlockNumberOrTag = params.required()?;
     let percentiles: Vec<f64> = params.required()?;
-    check_percentiles(&percentiles)?;
+    check_percentiles(&percentiles, chain.settings.max_fee_percentiles)?;
     let nothing = json!({ "oldestBlock": "0x0", "gasUsedRatio": null });
     if count == 0 {
         return Ok(nothing);
@@ -131,14 +126,14 @@ fn fee_history(chain: Chain<'_>, params: &mut Params) -> Result<Value, RpcError>
     Ok(history.into_json(oldest, !percentiles.is_empty()))
 }
 
-fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
+fn check_percentiles(percentiles: &[f64], most: usize) -> Result<(), RpcError> {
     let invalid = |text: String| {
         Err(RpcError::failed(format!(
             "invalid reward percentile: {text}"
         )))
     };
-    if percentiles.len() > MAX_PERCENTILES {
-        return invalid(format!("over the query limit {MAX_PERCENTILES}"));
+    if percentiles.len() > most {
+        return invalid(format!("over the query limit {most}"));
     }
     for (index, percentile) in percentiles.iter().enumerate() {
         if !(0.0..=100.0).contains(percentile) {

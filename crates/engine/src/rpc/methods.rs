@@ -77,6 +77,12 @@ pub struct Settings {
     pub max_log_blocks: u64,
     /// Most logs that one query may find.
     pub max_logs: usize,
+    /// Most blocks of a fee history; more are not given.
+    pub max_fee_history: u64,
+    /// Most percentiles of a fee history.
+    pub max_fee_percentiles: usize,
+    /// Most storage slots that one call may ask proofs for.
+    pub max_proof_keys: usize,
     /// Most filters at once.
     pub max_filters: usize,
     /// Most that a transaction that is sent may pay for its gas, in wei; 0 for any.
@@ -96,6 +102,9 @@ impl Default for Settings {
             max_trace_bytes: 25_000_000,
             max_log_blocks: 100_000,
             max_logs: 20_000,
+            max_fee_history: 1_024,
+            max_fee_percentiles: 100,
+            max_proof_keys: 1_024,
             max_filters: 10_000,
             tx_fee_cap: U256::from(1_000_000_000_000_000_000_u64),
         }

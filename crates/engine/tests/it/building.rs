@@ -321,6 +321,28 @@ fn a_block_is_sealed_in_the_time_given_with_what_is_forced() {
 }
 
 #[test]
+fn the_time_for_a_block_is_for_all_its_fillings_together() {
+    // JUMPDEST, PUSH0, JUMP: until the gas is gone
+    let endless = address!("00000000000000000000000000000000000000ee");
+    let alloc = json!({ endless.to_string(): { "balance": "0x0", "code": "0x5b5f56" } });
+    let mut fixture = Fixture::new("time-in-all", forks_up_to(Fork::Jovian), alloc);
+    fixture.set(|settings| settings.max_time = None);
+    let long = User(1).sign(TxEip1559 {
+        to: endless.into(),
+        gas_limit: 25_000_000,
+        ..transfer(0, 5)
+    });
+    fixture.send(&long);
+    let (parent, attributes) = (fixture.chain.genesis.hash, fixture.chain.attributes());
+    let id = fixture.begin(parent, attributes, &[forced()], true);
+    // no machine burns so much gas in so little time: nothing is left of it
+    fixture.set(|settings| settings.max_time = Some(Duration::from_millis(2)));
+    fixture.send(&User(2).sign(transfer(0, 5)));
+    let block = fixture.engine.get_payload(id).unwrap();
+    assert_eq!(block.transactions, [forced(), long]);
+}
+
+#[test]
 fn a_reorg_gives_transactions_back_to_the_pool() {
     let mut fixture = Fixture::jovian("reorg");
     let bytes = User(1).sign(transfer(0, 5));

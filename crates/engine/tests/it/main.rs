@@ -17,6 +17,7 @@ mod registry;
 mod rpc;
 mod rpc_blocks;
 mod rpc_calls;
+mod rpc_limits;
 mod rpc_pool;
 mod rpc_server;
 mod rpc_trace;
