@@ -3,7 +3,6 @@
 //! No HTTP here: a method's name and its parameters come in, a JSON value or an error goes out.
 
 use crate::{
-    RpcError,
     block::{Attributes, ExecutedBlock},
     chain_spec::ChainSpec,
     engine::{BuildRequest, Engine, EngineError, ForkChoice, Status},
@@ -16,6 +15,7 @@ use doppio_protocol::{
     extra_data::Eip1559Params,
     payload::ExecutionPayload,
 };
+use doppio_rpc::RpcError;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -35,13 +35,13 @@ pub use genesis::{Genesis, GenesisError};
 pub use header::{HeaderError, check as check_header, extra_data, header_params, next_base_fee};
 pub use memory::MemoryStore;
 pub use memory_chain::MemoryChain;
+pub use meters::call as meter_call;
 pub use news::{HeadMoved, Journal, Missed, News};
 pub use payload_id::PayloadId;
 pub use pool::{
     BestTransactions, MAX_TRANSACTION_BYTES, Pool, PoolError, PoolHead, PoolHeadError, PoolLimits,
     PooledTransaction, SLOT_BYTES,
 };
-pub use rpc::RpcError;
 pub use state::{StateAt, StateError, StateSource, StateUpdate};
 pub use store::{BranchOf, ChainUpdate, Labels, Store, StoreError, TransactionPlace};
 pub use transaction::{

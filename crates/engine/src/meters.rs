@@ -65,8 +65,8 @@ pub(crate) fn transaction(taken: bool) {
     counter!("txpool_transactions_total", "outcome" => outcome).increment(1);
 }
 
-/// A call over JSON-RPC.
-pub(crate) fn call(method: &'static str, succeeded: bool, took: Duration) {
+/// A call over JSON-RPC: the [`Meter`](doppio_rpc::Meter) of an engine's servers.
+pub fn call(method: &'static str, succeeded: bool, took: Duration) {
     counter!("rpc_requests_total", "method" => method).increment(1);
     if !succeeded {
         counter!("rpc_failures_total", "method" => method).increment(1);

@@ -5,12 +5,12 @@ use crate::{
     failure::{EndpointFailure, Failure, L1Error, OptionsError, SlotError},
     fetch::blocking,
     health::Health,
-    http::{Http, Target},
     options::L1Options,
     verify::read_blobs,
 };
 use alloy_primitives::B256;
 use doppio_protocol::{L1BlockRef, blob::Blob};
+use doppio_rpc::{Http, Target};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

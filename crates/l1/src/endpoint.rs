@@ -3,11 +3,11 @@
 use crate::{
     failure::Failure,
     health::Health,
-    http::{Http, HttpError, Target},
     options::L1Options,
     receipts_method::ReceiptsMethod,
     rpc::{self, Answered, Call},
 };
+use doppio_rpc::{Http, HttpError, Target};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},

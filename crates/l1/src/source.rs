@@ -6,13 +6,13 @@ use crate::{
     endpoint::{Endpoint, EndpointStatus},
     failure::{L1Error, OptionsError},
     fetch::{Blocks, ChainId, Fetched, Headers, Proof},
-    http::{Http, Target},
     options::L1Options,
     pool::Pool,
     verify::{AccountProof, BlockAt, CheckedHeader, Label},
 };
 use alloy_primitives::{Address, B256};
 use doppio_protocol::{L1BlockRef, blob::Blob, config::RollupConfig, l1::L1Block};
+use doppio_rpc::{Http, Target};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// About how many bytes a header holds.

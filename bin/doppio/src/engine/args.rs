@@ -3,8 +3,9 @@
 use crate::metrics::MetricsArgs;
 use clap::Args;
 use core::time::Duration;
-use doppio_engine::{BuildSettings, EngineSettings, PoolLimits, rpc::Limits};
+use doppio_engine::{BuildSettings, EngineSettings, PoolLimits};
 use doppio_protocol::duration::parse_duration;
+use doppio_rpc::Limits;
 use std::{net::IpAddr, path::PathBuf};
 
 /// Run the execution engine: the rollup node drives it over the Engine API, everybody reads the

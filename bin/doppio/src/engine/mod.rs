@@ -8,9 +8,10 @@ use crate::{metrics, output::CommandError};
 use alloy_primitives::U256;
 use core::time::Duration;
 use doppio_engine::{
-    Engine, EngineApi, Genesis, Store, View,
-    rpc::{ChainApi, JwtSecret, Limits, Listen, MethodSet, Server, Settings, Transport},
+    Engine, EngineApi, Genesis, Store, View, meter_call,
+    rpc::{ChainApi, Settings},
 };
+use doppio_rpc::{JwtSecret, Limits, Listen, MethodSet, Server, Transport};
 use serde_json::Value;
 use std::{
     fs,
@@ -102,12 +103,12 @@ async fn serve(args: &EngineArgs, engine: Engine, settings: Settings) -> Result<
     if args.http.http {
         let namespaces: Vec<_> = args.http.http_api.iter().map(|name| &**name).collect();
         let listen = Listen {
-            address: SocketAddr::new(args.http.http_addr, args.http.http_port),
             transport: Transport::Http,
             limits: args.limits.limits(),
             hosts: args.http.http_vhosts.clone(),
             origins: args.http.http_corsdomain.clone(),
-            secret: None,
+            meter: meter_call,
+            ..Listen::at(SocketAddr::new(args.http.http_addr, args.http.http_port))
         };
         let server = Server::start(&listen, &[api(&namespaces)]).await?;
         info!(address = %server.address(), api = %args.http.http_api.join(","), "HTTP");
@@ -116,13 +117,13 @@ async fn serve(args: &EngineArgs, engine: Engine, settings: Settings) -> Result<
     if args.ws.ws {
         let namespaces: Vec<_> = args.ws.ws_api.iter().map(|name| &**name).collect();
         let listen = Listen {
-            address: SocketAddr::new(args.ws.ws_addr, args.ws.ws_port),
             transport: Transport::WebSocket,
             limits: args.limits.limits(),
             // a WebSocket is checked by its origin
             hosts: vec!["*".to_owned()],
             origins: args.ws.ws_origins.clone(),
-            secret: None,
+            meter: meter_call,
+            ..Listen::at(SocketAddr::new(args.ws.ws_addr, args.ws.ws_port))
         };
         let server = Server::start(&listen, &[api(&namespaces)]).await?;
         info!(address = %server.address(), api = %args.ws.ws_api.join(","), "WebSocket");
@@ -155,8 +156,6 @@ async fn authenticated(
     };
     let secret = JwtSecret::read_or_create(&file)?;
     let listen = Listen {
-        address: SocketAddr::new(args.auth.authrpc_addr, args.auth.authrpc_port),
-        transport: Transport::Both,
         limits: Limits {
             request_bytes: args.auth.authrpc_max_request_bytes,
             response_bytes: args.auth.authrpc_max_response_bytes,
@@ -167,6 +166,11 @@ async fn authenticated(
         hosts: args.auth.authrpc_vhosts.clone(),
         origins: vec!["localhost".to_owned()],
         secret: Some(secret),
+        meter: meter_call,
+        ..Listen::at(SocketAddr::new(
+            args.auth.authrpc_addr,
+            args.auth.authrpc_port,
+        ))
     };
     let engine_api =
         EngineApi::new(Arc::clone(engine)).with_max_bodies(args.auth.authrpc_max_bodies);

@@ -5,7 +5,7 @@ use crate::{
     chain::{Block, Chain},
 };
 use alloy_primitives::{B256, Bytes, U64, U256};
-use doppio_engine::rpc::JwtSecret;
+use doppio_rpc::JwtSecret;
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},

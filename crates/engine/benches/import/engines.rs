@@ -9,8 +9,9 @@ use crate::{
 };
 use doppio_engine::{
     Engine, EngineApi, EngineSettings, Genesis, Store,
-    rpc::{ChainApi, JwtSecret, Limits, Listen, MethodSet, Server, Settings, Transport},
+    rpc::{ChainApi, Settings},
 };
+use doppio_rpc::{JwtSecret, Limits, Listen, MethodSet, Server};
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -212,12 +213,9 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Failure> {
     let view = Arc::clone(engine.view());
     let engine = Arc::new(Mutex::new(engine));
     let listen = Listen {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)),
-        transport: Transport::Both,
         limits: Limits::ENGINE,
-        hosts: Vec::new(),
-        origins: Vec::new(),
         secret: Some(JwtSecret::parse(client::SECRET)?),
+        ..Listen::at(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))
     };
     let eth = ChainApi::new(view, Settings::default(), &["eth"]);
     let sets: [Arc<dyn MethodSet>; 2] = [Arc::new(EngineApi::new(engine)), Arc::new(eth)];

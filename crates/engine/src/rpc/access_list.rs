@@ -4,11 +4,9 @@ use super::{
     call::{CallArgs, Trial, refused},
     chain::Chain,
     clock::Clock,
-    error::RpcError,
     fees,
     methods::{Method, method},
     overrides::{BlockOverrides, StateOverrides},
-    params::{Params, quantity},
     trace::{Bounds, Exit, Hooks, Settled, StateView, Step, Tracer},
 };
 use alloy_eips::{
@@ -17,6 +15,7 @@ use alloy_eips::{
 };
 use alloy_evm::Evm;
 use alloy_primitives::{Address, B256, TxKind, map::HashSet};
+use doppio_rpc::{Params, RpcError, quantity};
 use revm::{
     bytecode::opcode as op,
     context::TxEnv,

@@ -2,14 +2,13 @@
 
 use super::{
     chain::Chain,
-    error::RpcError,
     methods::{Method, method},
-    params::{Params, quantity},
 };
 use crate::{state::StateAt, store::BranchOf};
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, U256, hex};
 use alloy_trie::{KECCAK_EMPTY, TrieAccount};
+use doppio_rpc::{Params, RpcError, quantity};
 use serde_json::{Value, json};
 
 pub(super) const METHODS: &[Method] = &[

@@ -1,12 +1,10 @@
 //! Headers, blocks, transactions and logs as op-geth prints them.
 
-use super::{
-    chain::{BlockHeader, StoredBlock},
-    params::quantity,
-};
+use super::chain::{BlockHeader, StoredBlock};
 use crate::transaction::BlockTransaction;
 use alloy_consensus::{Header, Transaction, Typed2718};
 use alloy_primitives::{Address, B256, Log, Signature, U256};
+use doppio_rpc::quantity;
 use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope};
 use serde_json::{Map, Value, json};
 

@@ -3,13 +3,12 @@
 use super::{
     block_json,
     chain::{BlockHeader, Chain, StoredBlock},
-    error::RpcError,
     methods::{Method, method},
-    params::{Params, Quantity64, quantity},
     receipt_json,
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{B256, Bytes, keccak256};
+use doppio_rpc::{Params, Quantity64, RpcError, quantity};
 use serde_json::{Value, json};
 
 pub(super) const METHODS: &[Method] = &[

@@ -6,10 +6,8 @@
 use super::{
     chain::{BlockHeader, Chain},
     clock::Clock,
-    error::{RpcError, code},
     methods::{Method, method},
     overrides::{BlockOverrides, StateOverrides},
-    params::{Params, Quantity, Quantity64, quantity},
 };
 use crate::{chain_spec::ChainSpec, execute::limit_pairing, state::StateAt, store::BranchOf};
 use alloy_eips::{BlockId, eip2930::AccessList, eip7702::SignedAuthorization};
@@ -17,6 +15,7 @@ use alloy_evm::{Evm, EvmEnv, EvmFactory, precompiles::PrecompilesMap};
 use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, OpTxError, env::evm_env_for_op_block};
 use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
 use doppio_protocol::config::Fork;
+use doppio_rpc::{Params, Quantity, Quantity64, RpcError, code, quantity};
 use op_revm::{L1BlockInfo, OpHaltReason, OpSpecId, OpTransaction, OpTransactionError};
 use revm::{
     Inspector,

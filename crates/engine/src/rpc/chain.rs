@@ -1,6 +1,6 @@
 //! Finding blocks: by number, label or hash.
 
-use super::{error::RpcError, filters::Filters, methods::Settings};
+use super::{filters::Filters, methods::Settings};
 use crate::{
     state::StateAt,
     store::{BranchOf, Labels, StoreError, TransactionPlace},
@@ -11,6 +11,7 @@ use alloy_consensus::Header;
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Encodable, Header as RlpHeader};
+use doppio_rpc::RpcError;
 use op_alloy_consensus::OpReceiptEnvelope;
 use std::sync::Arc;
 

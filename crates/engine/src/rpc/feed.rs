@@ -1,8 +1,9 @@
 //! What clients follow: new heads, logs, pending transactions. Told to them by a subscription, or
 //! fetched by them with a filter.
 
-use super::{block_json, chain::Chain, error::RpcError, logs::Filter, params::Params};
+use super::{block_json, chain::Chain, logs::Filter};
 use crate::{news::Missed, view::View};
+use doppio_rpc::{Params, RpcError};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 

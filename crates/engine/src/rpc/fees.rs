@@ -3,12 +3,11 @@
 use super::{
     block_json::effective_gas_price,
     chain::{BlockHeader, Chain},
-    error::RpcError,
     methods::{Method, method},
-    params::{Params, Quantity64, quantity},
 };
 use crate::{header, transaction::BlockTransaction};
 use alloy_eips::BlockNumberOrTag;
+use doppio_rpc::{Params, Quantity64, RpcError, quantity};
 use op_alloy_consensus::OpReceiptEnvelope;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

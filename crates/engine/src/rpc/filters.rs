@@ -2,15 +2,13 @@
 
 use super::{
     chain::Chain,
-    error::RpcError,
     feed::{Feed, What},
-    ids::HexIds,
     logs::{self, Filter},
     methods::{Method, method},
-    params::Params,
 };
 use alloy_primitives::{B128, map::HashMap};
 use core::time::Duration;
+use doppio_rpc::{HexIds, Params, RpcError};
 use serde_json::{Value, json};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

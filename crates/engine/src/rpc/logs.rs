@@ -3,12 +3,11 @@
 use super::{
     block_json::{self, LogPlace},
     chain::{BlockHeader, Chain},
-    error::RpcError,
     methods::{Method, method},
-    params::Params,
 };
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, keccak256};
+use doppio_rpc::{Params, RpcError};
 use serde::{Deserialize, de::Error as _};
 use serde_json::Value;
 

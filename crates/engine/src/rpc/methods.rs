@@ -3,14 +3,11 @@
 use super::{
     access_list, accounts, blocks, call,
     chain::Chain,
-    error::RpcError,
     feed::{Feed, What},
     fees,
     filters::{self, Filters},
-    logs, node,
-    params::Params,
-    pool,
-    subscription::Subscription,
+    logs, node, pool,
+    subscription::ChainSubscription,
     trace,
 };
 use crate::{
@@ -19,28 +16,9 @@ use crate::{
 };
 use alloy_primitives::U256;
 use core::time::Duration;
+use doppio_rpc::{MethodSet, Params, RpcError, Subscription};
 use serde_json::Value;
 use std::sync::Arc;
-
-/// Methods that a server offers.
-pub trait MethodSet: Send + Sync + 'static {
-    /// The names of all methods.
-    fn names(&self) -> Vec<&'static str>;
-
-    /// Calls one of them with positional arguments. May take long: not for a thread that others
-    /// wait for.
-    fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, RpcError>;
-
-    /// Whether it has `eth_subscribe`.
-    fn subscribes(&self) -> bool {
-        false
-    }
-
-    /// Begins to follow what the arguments of `eth_subscribe` name.
-    fn subscribe(&self, _params: Vec<Value>) -> Result<Subscription, RpcError> {
-        Err(RpcError::method_not_found("eth_subscribe"))
-    }
-}
 
 impl MethodSet for EngineApi {
     fn names(&self) -> Vec<&'static str> {
@@ -206,9 +184,9 @@ impl MethodSet for ChainApi {
         self.namespaces.iter().any(|name| name == "eth")
     }
 
-    fn subscribe(&self, params: Vec<Value>) -> Result<Subscription, RpcError> {
+    fn subscribe(&self, params: Vec<Value>) -> Result<Box<dyn Subscription>, RpcError> {
         let mut params = Params::new(params, 2)?;
         let feed = Feed::new(&self.view, What::parse(&mut params)?);
-        Ok(Subscription::new(self.clone(), feed))
+        Ok(Box::new(ChainSubscription::new(self.clone(), feed)))
     }
 }

@@ -3,13 +3,12 @@
 use super::{
     blocks::{no_bytes, raw_block, raw_transaction_by_hash},
     chain::Chain,
-    error::RpcError,
     methods::{Method, method},
-    params::{Params, quantity},
 };
 use crate::block::encode_receipt;
 use alloy_eips::BlockId;
 use alloy_primitives::{Bytes, keccak256};
+use doppio_rpc::{Params, RpcError, quantity};
 use serde_json::{Value, json};
 
 pub(super) const METHODS: &[Method] = &[

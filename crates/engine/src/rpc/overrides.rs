@@ -1,8 +1,8 @@
 //! What a call may pretend: other accounts, another block.
 
-use super::params::{Quantity, Quantity64};
 use crate::state::StateError;
 use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
+use doppio_rpc::{Quantity, Quantity64};
 use revm::{DatabaseRef, bytecode::Bytecode, context::BlockEnv, database::CacheDB};
 use serde::Deserialize;
 

@@ -3,13 +3,12 @@
 use super::{
     block_json,
     chain::Chain,
-    error::RpcError,
     methods::{Method, method},
-    params::{Params, Quantity, Quantity64, quantity},
 };
 use crate::pool::{PoolError, PooledTransaction};
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, Bytes, U256};
+use doppio_rpc::{Params, Quantity, Quantity64, RpcError, quantity};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 

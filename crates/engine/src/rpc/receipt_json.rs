@@ -3,8 +3,6 @@
 use super::{
     block_json::{self, LogPlace, created, effective_gas_price},
     chain::{BlockHeader, StoredBlock},
-    error::RpcError,
-    params::quantity,
 };
 use crate::{chain_spec::ChainSpec, transaction::BlockTransaction};
 use alloy_consensus::{Transaction, TxReceipt, Typed2718};
@@ -14,6 +12,7 @@ use doppio_protocol::{
     deposit::DEPOSIT_TX_TYPE,
     l1_info::{L1BlockInfo, L1InfoLayout},
 };
+use doppio_rpc::{RpcError, quantity};
 use op_alloy_consensus::OpReceiptEnvelope;
 use op_revm::estimate_tx_compressed_size;
 use serde_json::{Map, Value, json};

@@ -2,8 +2,9 @@
 
 use crate::chain::{Chain, RecordedBlock};
 use alloy_primitives::{B256, Bytes, hex};
-use doppio_engine::{Engine, EngineApi, EngineSettings, RpcError, Store};
+use doppio_engine::{Engine, EngineApi, EngineSettings, Store};
 use doppio_protocol::config::Fork;
+use doppio_rpc::RpcError;
 use serde_json::{Value, json};
 use std::{
     fs,

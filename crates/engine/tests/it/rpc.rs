@@ -4,8 +4,9 @@ use crate::chain::Chain;
 use alloy_primitives::B256;
 use doppio_engine::{
     Engine, EngineApi, EngineSettings, ForkChoice, Status, Store, View,
-    rpc::{ChainApi, JwtSecret, Limits, Listen, MethodSet, Server, Settings, Transport},
+    rpc::{ChainApi, Settings},
 };
+use doppio_rpc::{JwtSecret, Limits, Listen, MethodSet, Server, Transport};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -47,12 +48,10 @@ pub(crate) const SMALL: Limits = Limits {
 
 pub(crate) fn listen(transport: Transport, limits: Limits) -> Listen {
     Listen {
-        address: SocketAddr::from(([127, 0, 0, 1], 0)),
         transport,
         limits,
-        hosts: vec!["localhost".to_owned()],
         origins: vec!["https://wallet.example".to_owned()],
-        secret: None,
+        ..Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 }
 

@@ -4,9 +4,10 @@ use crate::small_chain::{SmallChain, forks_up_to};
 use alloy_primitives::{Address, B256};
 use doppio_engine::{
     Engine, EngineApi, EngineSettings, Store,
-    rpc::{ChainApi, MethodSet, Settings},
+    rpc::{ChainApi, Settings},
 };
 use doppio_protocol::config::Fork;
+use doppio_rpc::MethodSet;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

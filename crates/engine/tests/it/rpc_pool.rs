@@ -7,7 +7,7 @@ use crate::{
 use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, b256, keccak256};
-use doppio_engine::rpc::JwtSecret;
+use doppio_rpc::JwtSecret;
 use jsonrpsee::{
     core::client::{ClientT, Subscription, SubscriptionClientT},
     rpc_params,

@@ -1,9 +1,7 @@
 //! The servers: who may come in, and what becomes of bad input.
 
 use crate::rpc::{Node, RUNTIME, SECRET, SMALL, listen, post, request};
-use doppio_engine::rpc::{
-    JwtSecret, JwtSecretError, Listen, Server, ServerError, TokenError, Transport,
-};
+use doppio_rpc::{JwtSecret, JwtSecretError, Listen, Server, ServerError, TokenError, Transport};
 use jsonrpsee::{
     core::client::{ClientT, Error},
     rpc_params,

@@ -4,7 +4,8 @@
 use crate::rpc::{Node, number};
 use alloy_primitives::keccak256;
 use core::time::Duration;
-use doppio_engine::rpc::{ChainApi, MethodSet, Settings};
+use doppio_engine::rpc::{ChainApi, Settings};
+use doppio_rpc::MethodSet;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{

@@ -4,8 +4,9 @@ use super::{
     state::StateView,
     tracer::{Enter, Exit, Start, Tracer},
 };
-use crate::rpc::{RpcError, call::reason, params::quantity};
+use crate::rpc::call::reason;
 use alloy_primitives::{Address, Bytes, Log, hex};
+use doppio_rpc::{RpcError, quantity};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

@@ -4,7 +4,8 @@
 //! checks the stack first, then charges in two steps, and traces show how far it came.
 
 use super::state::StateView;
-use crate::rpc::RpcError;
+use doppio_rpc::RpcError;
+
 use alloy_primitives::{Address, U256};
 use revm::{
     bytecode::opcode::{self as op, OpCode},

@@ -6,7 +6,8 @@ use super::{
     state::{Live, StateView},
     tracer::{Enter, Exit, Start, Step, StepEnd, Tracer},
 };
-use crate::rpc::RpcError;
+use doppio_rpc::RpcError;
+
 use alloy_primitives::{Address, Bytes, Log, U256};
 use core::time::Duration;
 use revm::{

@@ -21,10 +21,8 @@ pub(super) use self::{
 use super::{
     call::{CallArgs, Trial, refused},
     chain::{BlockHeader, Chain, StoredBlock},
-    error::RpcError,
     methods::{Method, method},
     overrides::{BlockOverrides, StateOverrides},
-    params::{Params, Quantity64},
 };
 use crate::{
     block::input_of,
@@ -38,6 +36,7 @@ use alloy_eips::{BlockId, BlockNumberOrTag, Encodable2718};
 use alloy_evm::Evm;
 use alloy_primitives::{B256, Bytes};
 use doppio_protocol::{config::Fork, duration::parse_duration, l2::L2Block};
+use doppio_rpc::{Params, Quantity64, RpcError};
 use revm::{
     DatabaseCommit,
     context_interface::{Transaction as _, transaction::AuthorizationTr},

@@ -4,7 +4,8 @@ use super::{
     state::{Account, StateView},
     tracer::{Start, Step, StepEnd, Tracer},
 };
-use crate::rpc::{RpcError, params::quantity};
+use doppio_rpc::{RpcError, quantity};
+
 use alloy_primitives::{Address, B256, U256, address, keccak256, map::HashSet};
 use revm::bytecode::opcode as op;
 use serde::Deserialize;

@@ -1,9 +1,9 @@
 //! The state as a tracer sees it: before, while and after a transaction runs.
 
-use crate::rpc::RpcError;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_trie::KECCAK_EMPTY;
 use core::fmt::Display;
+use doppio_rpc::RpcError;
 use revm::{Database, context_interface::ContextTr, inspector::JournalExt, state::AccountInfo};
 
 /// An account as it is at the moment.

@@ -5,7 +5,8 @@ use super::{
     state::StateView,
     tracer::{Exit, Step, StepEnd, Tracer},
 };
-use crate::rpc::RpcError;
+use doppio_rpc::RpcError;
+
 use alloy_primitives::{Address, B256, Bytes, U256, hex, map::HashMap};
 use revm::bytecode::opcode::{SLOAD, SSTORE};
 use serde::Deserialize;

@@ -1,7 +1,8 @@
 //! What a tracer is told, in the order in which op-geth tells it.
 
 use super::state::StateView;
-use crate::rpc::RpcError;
+use doppio_rpc::RpcError;
+
 use alloy_primitives::{Address, Bytes, Log, U256};
 use serde_json::Value;
 

@@ -147,6 +147,11 @@ impl JwtSecret {
         format!("{signed}.{signature}")
     }
 
+    /// A token that is issued now.
+    pub fn token_now(&self) -> String {
+        self.token(now())
+    }
+
     /// Checks a token at a time, in seconds since the Unix epoch.
     pub fn check(&self, token: &str, now: u64) -> Result<(), TokenError> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
@@ -176,14 +181,19 @@ impl JwtSecret {
     }
 
     /// Checks the value of an `Authorization` header, now.
-    pub(super) fn check_header(&self, value: Option<&str>) -> Result<(), TokenError> {
+    pub(crate) fn check_header(&self, value: Option<&str>) -> Result<(), TokenError> {
         let token = value
             .and_then(|value| value.strip_prefix("Bearer "))
             .filter(|token| !token.is_empty())
             .ok_or(TokenError::Missing)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.check(token, now.map_or(0, |now| now.as_secs()))
+        self.check(token, now())
     }
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs())
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenError> {

@@ -1,6 +1,6 @@
 //! The arguments of a call, and how geth writes numbers.
 
-use super::error::RpcError;
+use crate::error::RpcError;
 use alloy_primitives::U256;
 use core::fmt::LowerHex;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -9,14 +9,14 @@ use std::collections::VecDeque;
 
 /// The positional arguments of a call, taken from the left.
 #[derive(Debug)]
-pub(crate) struct Params {
+pub struct Params {
     left: VecDeque<Value>,
     taken: usize,
 }
 
 impl Params {
     /// At most `most` arguments.
-    pub(crate) fn new(values: Vec<Value>, most: usize) -> Result<Self, RpcError> {
+    pub fn new(values: Vec<Value>, most: usize) -> Result<Self, RpcError> {
         if values.len() > most {
             return Err(RpcError::invalid_params(format!(
                 "too many arguments, want at most {most}"
@@ -29,12 +29,12 @@ impl Params {
     }
 
     /// The next argument, which stays.
-    pub(crate) fn peek(&self) -> Option<&Value> {
+    pub fn peek(&self) -> Option<&Value> {
         self.left.front()
     }
 
     /// The next argument.
-    pub(crate) fn required<T: DeserializeOwned>(&mut self) -> Result<T, RpcError> {
+    pub fn required<T: DeserializeOwned>(&mut self) -> Result<T, RpcError> {
         let index = self.taken;
         self.optional()?.ok_or_else(|| {
             RpcError::invalid_params(format!("missing value for required argument {index}"))
@@ -42,7 +42,7 @@ impl Params {
     }
 
     /// The next argument, which may be left out or null.
-    pub(crate) fn optional<T: DeserializeOwned>(&mut self) -> Result<Option<T>, RpcError> {
+    pub fn optional<T: DeserializeOwned>(&mut self) -> Result<Option<T>, RpcError> {
         let index = self.taken;
         self.taken += 1;
         match self.left.pop_front() {
@@ -57,12 +57,12 @@ impl Params {
 /// A number in hexadecimal without leading zeros, as Ethereum's JSON-RPC has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Quantity(pub(crate) U256);
+pub struct Quantity(pub U256);
 
 /// The same, of at most 64 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Quantity64(pub(crate) u64);
+pub struct Quantity64(pub u64);
 
 impl TryFrom<String> for Quantity {
     type Error = &'static str;
@@ -102,6 +102,6 @@ impl TryFrom<String> for Quantity64 {
 }
 
 /// A number as geth prints it.
-pub(crate) fn quantity(value: impl LowerHex) -> Value {
+pub fn quantity(value: impl LowerHex) -> Value {
     Value::String(format!("{value:#x}"))
 }

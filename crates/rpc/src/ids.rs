@@ -7,14 +7,14 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Makes names.
 #[derive(Debug, Default)]
-pub(super) struct HexIds {
+pub struct HexIds {
     seed: RandomState,
     next: AtomicU64,
 }
 
 impl HexIds {
     /// A name that was not there before.
-    pub(super) fn next(&self) -> B128 {
+    pub fn next(&self) -> B128 {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let mut input = self.seed.hash_one(count).to_be_bytes().to_vec();
         input.extend(count.to_be_bytes());

@@ -1,4 +1,4 @@
-//! HTTP to endpoints: pooled connections, TLS, answers of bounded size, time-outs.
+//! HTTP to servers: pooled connections, TLS, answers of bounded size, time-outs.
 
 use alloy_primitives::Bytes;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -51,18 +51,21 @@ pub enum UrlError {
 
 /// Why a request brought no answer.
 #[derive(Debug, Error)]
-pub(crate) enum HttpError {
+pub enum HttpError {
+    /// Nothing came in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// It could not be sent, or the answer did not come through.
     #[error("no connection: {0}")]
     Connection(String),
+    /// The answer is longer than what is read of one, in bytes.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(usize),
 }
 
 /// Where requests go to.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub struct Target {
     uri: Uri,
     headers: HeaderMap,
     /// Scheme, host and port: what may be shown. Keys of providers are in paths.
@@ -71,7 +74,11 @@ pub(crate) struct Target {
 
 impl Target {
     /// Reads a URL; a user and password in it become a header.
-    pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
+    ///
+    /// # Errors
+    ///
+    /// If it is no URL of `http` or `https`.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
         // An unreadable URL may hold a key as well, so its end is not shown.
         let shown = || url.chars().take(12).collect::<String>() + "…";
         let uri: Uri = url.parse().map_err(|_| UrlError::Form(shown()))?;
@@ -104,7 +111,11 @@ impl Target {
     }
 
     /// Adds a header, written `Name: value`, to every request.
-    pub(crate) fn with_header(mut self, header: &str) -> Result<Self, UrlError> {
+    ///
+    /// # Errors
+    ///
+    /// If it is not so written.
+    pub fn with_header(mut self, header: &str) -> Result<Self, UrlError> {
         let read = || {
             let (name, value) = header.split_once(':')?;
             let name: HeaderName = name.trim().parse().ok()?;
@@ -122,29 +133,48 @@ impl Target {
         Ok(self)
     }
 
+    /// Sends a token with every request.
+    pub(crate) fn with_bearer(mut self, token: &str) -> Self {
+        // a token has no character that a header may not have
+        if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {token}")) {
+            value.set_sensitive(true);
+            self.headers.insert(AUTHORIZATION, value);
+        }
+        self
+    }
+
     /// What may be shown of the URL.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
+pub struct Answer {
+    /// HTTP's status.
+    pub status: StatusCode,
     /// What `Retry-After` says, in seconds.
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Bytes,
+    pub retry_after: Option<Duration>,
+    /// All of the body.
+    pub body: Bytes,
 }
 
 /// An HTTP client. Clones share connections.
 #[derive(Clone, Debug)]
-pub(crate) struct Http {
+pub struct Http {
     client: Client<Connector, Full<hyper::body::Bytes>>,
 }
 
+impl Default for Http {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Http {
-    pub(crate) fn new() -> Self {
+    /// A client that trusts the system's certificates.
+    pub fn new() -> Self {
         // The system's certificates: an operator's own authority counts as well. Where there are
         // none, `https` says so when it fails; `http` to a node beside us goes on.
         let mut roots = RootCertStore::empty();
@@ -159,8 +189,12 @@ impl Http {
         Self { client }
     }
 
-    /// Posts JSON.
-    pub(crate) async fn post(
+    /// Posts JSON, and reads at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If no answer comes through in time, or it is too long.
+    pub async fn post(
         &self,
         target: &Target,
         body: Vec<u8>,
@@ -172,8 +206,13 @@ impl Http {
             .await
     }
 
-    /// Gets what is behind a path and query, which follow the target's own path.
-    pub(crate) async fn get(
+    /// Gets what is behind a path and query, which follow the target's own path. Reads
+    /// at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If no answer comes through in time, or it is too long.
+    pub async fn get(
         &self,
         target: &Target,
         path: &str,

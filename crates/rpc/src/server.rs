@@ -1,15 +1,14 @@
 //! HTTP and WebSocket servers.
 
-use super::{
+use crate::{
     error::{RpcError, code},
     gate::{GateLayer, Rules},
     ids::HexIds,
     jwt::JwtSecret,
-    methods::MethodSet,
+    method_set::MethodSet,
     subscription,
 };
-use crate::meters;
-use core::{future::Future, net::SocketAddr};
+use core::{future::Future, net::SocketAddr, time::Duration};
 use http::{HeaderValue, Method, header::CONTENT_TYPE};
 use jsonrpsee::{
     MethodResponse, RpcModule,
@@ -88,7 +87,30 @@ pub struct Listen {
     pub origins: Vec<String>,
     /// The secret that callers must have.
     pub secret: Option<JwtSecret>,
+    /// What `GET /healthz` is answered with; none if there is no such page.
+    pub health: Option<String>,
+    /// Who is told of each call.
+    pub meter: Meter,
 }
+
+impl Listen {
+    /// Both transports on an address, for this machine's programs, without a secret.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            transport: Transport::Both,
+            limits: Limits::PUBLIC,
+            hosts: vec!["localhost".to_owned()],
+            origins: Vec::new(),
+            secret: None,
+            health: None,
+            meter: |_, _, _| {},
+        }
+    }
+}
+
+/// Is told of each call: its method, whether it succeeded, and how long it took.
+pub type Meter = fn(&'static str, bool, Duration);
 
 /// Why a server does not start.
 #[derive(Debug, Error)]
@@ -119,7 +141,7 @@ pub struct Server {
 impl Server {
     /// Starts a server that offers some methods. Must be called within a tokio runtime.
     pub async fn start(listen: &Listen, sets: &[Arc<dyn MethodSet>]) -> Result<Self, ServerError> {
-        let methods = methods(sets)?;
+        let methods = methods(sets, listen.meter)?;
         let failed = |error| ServerError::Listen {
             address: listen.address,
             error,
@@ -128,6 +150,7 @@ impl Server {
             hosts: listen.hosts.clone(),
             origins: listen.origins.clone(),
             secret: listen.secret.clone(),
+            health: listen.health.clone(),
         };
         let http = ServiceBuilder::new()
             .layer(cors(&listen.origins)?)
@@ -200,7 +223,7 @@ fn cors(origins: &[String]) -> Result<CorsLayer, ServerError> {
 }
 
 /// All methods, each on a thread of its own where it may take its time.
-fn methods(sets: &[Arc<dyn MethodSet>]) -> Result<Methods, ServerError> {
+fn methods(sets: &[Arc<dyn MethodSet>], meter: Meter) -> Result<Methods, ServerError> {
     let mut methods = Methods::new();
     for set in sets {
         let mut module = RpcModule::new(Arc::clone(set));
@@ -208,7 +231,7 @@ fn methods(sets: &[Arc<dyn MethodSet>]) -> Result<Methods, ServerError> {
             module.register_blocking_method(name, move |params, set, _| {
                 let start = Instant::now();
                 let result = positional(&params).and_then(|params| set.call(name, params));
-                meters::call(name, result.is_ok(), start.elapsed());
+                meter(name, result.is_ok(), start.elapsed());
                 result.map_err(|error| {
                     if error.code == code::INTERNAL {
                         tracing::error!(method = name, %error, "a call failed");
@@ -226,7 +249,7 @@ fn methods(sets: &[Arc<dyn MethodSet>]) -> Result<Methods, ServerError> {
 }
 
 /// Arguments by position. None at all may be left out.
-pub(super) fn positional(params: &Params<'_>) -> Result<Vec<Value>, RpcError> {
+pub(crate) fn positional(params: &Params<'_>) -> Result<Vec<Value>, RpcError> {
     let value = match params.as_str() {
         None => return Ok(Vec::new()),
         Some(json) => serde_json::from_str(json)
@@ -239,7 +262,7 @@ pub(super) fn positional(params: &Params<'_>) -> Result<Vec<Value>, RpcError> {
     }
 }
 
-pub(super) fn error_object(error: RpcError) -> ErrorObjectOwned {
+pub(crate) fn error_object(error: RpcError) -> ErrorObjectOwned {
     let code = i32::try_from(error.code).unwrap_or(-32603);
     ErrorObjectOwned::owned(code, error.message, error.data)
 }
