@@ -68,6 +68,8 @@ pub struct Driver {
     now: Millis,
     /// What the engine was asked last.
     asked: Asked,
+    /// When the sequencer goes on by itself.
+    timer: Option<Millis>,
 }
 
 /// Whose call the engine was asked to answer.
@@ -95,6 +97,7 @@ impl Driver {
             events: VecDeque::new(),
             now: 0,
             asked: Asked::Nothing,
+            timer: None,
             options,
             chain,
         }
@@ -193,6 +196,24 @@ impl Driver {
         self.heads.map(|heads| heads.unsafe_head.hash)
     }
 
+    /// The sequencer's blocks take the next L1 origin each, and no users' transactions, or no longer.
+    pub const fn set_recover(&mut self, recover: bool) {
+        if let Some(sequencer) = &mut self.sequencer {
+            sequencer.options.recover = recover;
+        }
+    }
+
+    /// When the sequencer goes on by itself, whatever else is being waited for; none if it does not
+    /// wait for a time.
+    pub const fn timer(&self) -> Option<Millis> {
+        self.timer
+    }
+
+    /// How many blocks from outside wait for their turn, and their bytes.
+    pub fn unsafe_blocks(&self) -> (usize, usize) {
+        (self.unsafe_blocks.len(), self.unsafe_blocks.bytes())
+    }
+
     /// Whether it makes blocks.
     pub const fn is_sequencing(&self) -> bool {
         self.sequencer.is_some()
@@ -202,6 +223,7 @@ impl Driver {
     pub fn step(&mut self, now: Millis) -> Result<Next, DriverError> {
         self.now = now;
         self.asked = Asked::Nothing;
+        self.timer = None;
         loop {
             if let Some(next) = self.advance()? {
                 return Ok(next);
@@ -281,6 +303,7 @@ impl Driver {
             Ok(next) => return Ok(Some(next)),
             Err(until) => until,
         };
+        self.timer = until;
         if let Some(block) = self
             .unsafe_blocks
             .next_after(&heads.unsafe_head, &heads.safe)

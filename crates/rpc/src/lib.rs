@@ -4,6 +4,7 @@
 //! WebSocket, within [`Limits`] and behind a [`JwtSecret`] if need be. [`Client`] makes calls over
 //! [`Http`], which everything that speaks HTTP uses: it bounds the length and the time of an answer.
 
+mod caller;
 mod client;
 mod error;
 mod gate;
@@ -15,6 +16,7 @@ mod params;
 mod server;
 mod subscription;
 
+pub use caller::{Caller, Calling, InProcess};
 pub use client::{CallError, Client, ClientOptions};
 pub use error::{RpcError, code};
 pub use http::{Answer, Http, HttpError, Target, UrlError};

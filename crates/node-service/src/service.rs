@@ -1,0 +1,838 @@
+//! The loop around the driver: what it asks for is done beside it, what comes back is given to it.
+//!
+//! Questions of one kind never overlap, those of different kinds may: while a block of L1 is on its
+//! way, the sequencer's block is sealed on time. An answer waits in its [`Lane`] until the driver asks
+//! for exactly that; a reset empties all lanes.
+
+use crate::{
+    command::{Command, CommandError, NodeHandle},
+    da::DaSource,
+    l2::L2Client,
+    meters::{self, Happened},
+    persistence::{AdminState, AdminStateError},
+    requests::{Setback, Sources, Visible, labelled, next_l1_block},
+    safe_db::{SafeDb, SafeDbError, SafeHead},
+    status::{NodeStatus, SyncStatus},
+};
+use alloy_primitives::B256;
+use core::time::Duration;
+use doppio_derive::{Found, Response};
+use doppio_l1::{Follower, FollowerOptions, L1Source, verify::Label};
+use doppio_node::{
+    Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, Event, Millis, Next,
+    SequencerAnswer, SequencerOptions,
+};
+use doppio_protocol::{L1BlockRef, config::ChainConfig, l2::L2Block};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+use thiserror::Error;
+use tokio::{
+    select,
+    sync::{mpsc, watch},
+    task::{AbortHandle, JoinHandle, JoinSet},
+    time::{sleep, sleep_until},
+};
+use tracing::{debug, error, info, warn};
+
+/// Commands that may wait.
+const COMMANDS: usize = 64;
+/// Longest pause after failures.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often at most the progress of catching up is logged.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What an operator chooses about sequencing.
+#[derive(Clone, Copy, Debug)]
+pub struct SequencerSettings {
+    /// The sequencer's own options.
+    pub options: SequencerOptions,
+    /// How deep an L1 block must be to become an origin (`--sequencer.l1-confs`).
+    pub l1_confs: u64,
+    /// Only finalized L1 blocks become origins (`--sequencer.use-finalized`).
+    pub use_finalized: bool,
+    /// Waits for `admin_startSequencer` (`--sequencer.stopped`).
+    pub stopped: bool,
+}
+
+/// How often L1 is asked for news.
+#[derive(Clone, Copy, Debug)]
+pub struct Polling {
+    /// For its head (`--l1.http-poll-interval`).
+    pub head: Duration,
+    /// For its safe and finalized blocks (`--l1.epoch-poll-interval`).
+    pub epoch: Duration,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(12),
+            epoch: Duration::from_secs(12 * 32),
+        }
+    }
+}
+
+/// What an operator chooses.
+#[derive(Clone, Debug, Default)]
+pub struct NodeOptions {
+    /// How heads are found and become final.
+    pub driver: DriverOptions,
+    /// How far derivation stays behind L1's head, in blocks (`--verifier.l1-confs`).
+    pub verifier_l1_confs: u64,
+    /// How L1 is asked for news.
+    pub polling: Polling,
+    /// Makes blocks; none for a verifier.
+    pub sequencer: Option<SequencerSettings>,
+    /// Where it is kept whether blocks are made.
+    pub admin_state: Option<AdminState>,
+}
+
+/// Why the node stops by itself.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// The driver cannot go on.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The safe-head database.
+    #[error(transparent)]
+    SafeDb(#[from] SafeDbError),
+    /// The state file.
+    #[error(transparent)]
+    AdminState(#[from] AdminStateError),
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Node {
+    handle: NodeHandle,
+    task: JoinHandle<Result<(), NodeError>>,
+}
+
+impl Node {
+    /// Starts a node. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be read.
+    pub fn start(
+        chain: Arc<ChainConfig>,
+        l1: L1Source,
+        l2: Arc<L2Client>,
+        da: Option<DaSource>,
+        safe_db: Option<Arc<SafeDb>>,
+        options: NodeOptions,
+    ) -> Result<Self, NodeError> {
+        let kept = match &options.admin_state {
+            Some(state) => state.is_sequencing()?,
+            None => None,
+        };
+        let wants_blocks = options.sequencer.is_some_and(|settings| {
+            if kept.is_some_and(|kept| kept == settings.stopped) {
+                warn!(
+                    sequencing = !settings.stopped,
+                    kept, "the state file counts, not --sequencer.stopped"
+                );
+            }
+            kept.unwrap_or(!settings.stopped)
+        });
+        let (commands, received) = mpsc::channel(COMMANDS);
+        let (status, watched) = watch::channel(NodeStatus::default());
+        let handle = NodeHandle {
+            chain: Arc::clone(&chain),
+            l2: Arc::clone(&l2),
+            safe_db: safe_db.clone(),
+            status: watched,
+            commands,
+        };
+        let sources = Sources {
+            chain: Arc::clone(&chain),
+            l1,
+            l2,
+            da,
+        };
+        let service = Service {
+            driver: Driver::new(chain, options.driver),
+            sources,
+            options,
+            wants_blocks,
+            follower: None,
+            lanes: Default::default(),
+            tasks: JoinSet::new(),
+            status,
+            safe_db,
+            seal_began: None,
+            progress: None,
+        };
+        let task = tokio::spawn(service.run(received));
+        Ok(Self { handle, task })
+    }
+
+    /// How everybody else reaches it.
+    pub const fn handle(&self) -> &NodeHandle {
+        &self.handle
+    }
+
+    /// Waits until it ends: by [`NodeHandle::stop`], or because it cannot go on.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot go on.
+    pub async fn ended(&mut self) -> Result<(), NodeError> {
+        match (&mut self.task).await {
+            Ok(result) => result,
+            Err(error) => {
+                if error.is_panic() {
+                    error!(%error, "the node's loop panicked: this is a bug");
+                }
+                Err(DriverError::Bug("the node's loop ended").into())
+            }
+        }
+    }
+}
+
+/// News of L1.
+#[derive(Clone, Copy, Debug)]
+enum News {
+    Head(L1BlockRef),
+    Safe(L1BlockRef),
+    Finalized(L1BlockRef),
+}
+
+/// Kinds of questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Lookup,
+    Derivation,
+    L1Block,
+    L2Block,
+    Engine,
+    Sequence,
+}
+
+const KINDS: usize = 6;
+
+impl Kind {
+    /// None if nothing is asked.
+    const fn of(next: &Next) -> Option<Self> {
+        Some(match next {
+            Next::Lookup(_) => Self::Lookup,
+            Next::Derivation(_) => Self::Derivation,
+            Next::L1Block(_) => Self::L1Block,
+            Next::L2Block(_) => Self::L2Block,
+            Next::Engine(_) => Self::Engine,
+            Next::Sequence(_) => Self::Sequence,
+            Next::Wait { .. } => return None,
+        })
+    }
+
+    /// What is asked is done to its end, whether or not anybody wants it still: the engine does what
+    /// it was told in any case, and the follower must come back.
+    const fn runs_to_its_end(self) -> bool {
+        matches!(self, Self::Engine | Self::L1Block)
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+enum Answer {
+    Found(Found),
+    Response(Box<Response>),
+    L2Block(Option<Arc<L2Block>>),
+    Engine(EngineAnswer),
+    Sequence(Box<SequencerAnswer>),
+}
+
+/// A question that was done.
+#[derive(Debug)]
+struct Done {
+    kind: Kind,
+    result: Result<Answer, Setback>,
+    follower: Option<Follower>,
+}
+
+/// Questions of one kind.
+#[derive(Debug, Default)]
+struct Lane {
+    /// On its way, and how to give it up.
+    asked: Option<(Next, AbortHandle)>,
+    /// Its answer is of no use any more.
+    is_obsolete: bool,
+    /// Here, until it is asked for.
+    ready: Option<(Next, Answer)>,
+    /// Failures in a row.
+    failures: u32,
+    /// Not to be asked before then.
+    not_before: Option<Instant>,
+}
+
+impl Lane {
+    /// Forgets everything, but for what must run to its end.
+    fn clear(&mut self, kind: Kind) {
+        self.ready = None;
+        self.not_before = None;
+        if kind.runs_to_its_end() {
+            self.is_obsolete = self.asked.is_some();
+        } else if let Some((_, task)) = self.asked.take() {
+            task.abort();
+        }
+    }
+
+    /// A pause that grows with each failure.
+    // spec: opstack 4.5
+    fn pause(&mut self) {
+        let pause = Duration::from_millis(250)
+            .saturating_mul(1 << self.failures.min(8))
+            .min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Instant::now().checked_add(pause);
+    }
+}
+
+struct Service {
+    driver: Driver,
+    sources: Sources,
+    options: NodeOptions,
+    /// Whether it makes blocks as soon as it can.
+    wants_blocks: bool,
+    /// None before derivation begins, and while it is asked.
+    follower: Option<Follower>,
+    lanes: [Lane; KINDS],
+    tasks: JoinSet<Done>,
+    status: watch::Sender<NodeStatus>,
+    safe_db: Option<Arc<SafeDb>>,
+    /// When a block of our own was fetched.
+    seal_began: Option<Instant>,
+    /// When progress was logged last.
+    progress: Option<Instant>,
+}
+
+/// Time since the Unix epoch.
+fn unix() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+fn millis(time: Duration) -> Millis {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Service {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), NodeError> {
+        meters::up(env!("CARGO_PKG_VERSION"));
+        let (sender, mut news) = mpsc::channel(16);
+        let l1 = self.sources.l1.clone();
+        let polling = self.options.polling;
+        let heads = tokio::spawn(poll_head(l1.clone(), polling.head, sender.clone()));
+        let labels = tokio::spawn(poll_labels(l1, polling.epoch, sender));
+        let result = loop {
+            let wake = match self.go_on() {
+                Ok(wake) => wake,
+                Err(error) => break Err(error),
+            };
+            let timer = async {
+                match wake {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => core::future::pending().await,
+                }
+            };
+            select! {
+                Some(done) = self.tasks.join_next() => match done {
+                    Ok(done) => self.done(done),
+                    Err(error) if error.is_cancelled() => {}
+                    Err(error) => {
+                        error!(%error, "a request panicked: this is a bug");
+                        break Err(DriverError::Bug("a request panicked").into());
+                    }
+                },
+                Some(news) = news.recv() => self.news(news),
+                command = commands.recv() => match command {
+                    Some(Command::Stop(reply)) => {
+                        // an error says that nobody waits for it
+                        let _ = reply.send(());
+                        break Ok(());
+                    }
+                    Some(command) => self.command(command),
+                    None => break Ok(()),
+                },
+                () = timer => {}
+            }
+        };
+        heads.abort();
+        labels.abort();
+        if let Err(error) = &result {
+            error!(%error, "the node stops");
+        }
+        result
+    }
+
+    /// Lets the driver go on as far as it can, and asks for what it needs then. Gives the time at
+    /// which it is to go on by itself.
+    fn go_on(&mut self) -> Result<Option<Instant>, NodeError> {
+        loop {
+            let now = unix();
+            let next = self.driver.step(millis(now))?;
+            self.events(now)?;
+            let Some(kind) = Kind::of(&next) else {
+                self.publish(now);
+                meters::idle(true);
+                return Ok(self.wake(&next, now));
+            };
+            let lane = &mut self.lanes[kind as usize];
+            if let Some((_, answer)) = lane.ready.take_if(|(asked, _)| *asked == next) {
+                self.deliver(answer)?;
+                continue;
+            }
+            lane.ready = None;
+            self.publish(now);
+            meters::idle(false);
+            self.ask(kind, &next);
+            return Ok(self.wake(&next, now));
+        }
+    }
+
+    /// When to go on by itself.
+    fn wake(&self, next: &Next, now: Duration) -> Option<Instant> {
+        let until = match next {
+            Next::Wait { until } => *until,
+            _ => self.driver.timer(),
+        };
+        let timer = until.and_then(|until| {
+            let left = Duration::from_millis(until.saturating_sub(millis(now)));
+            Instant::now().checked_add(left)
+        });
+        let lane = Kind::of(next).map(|kind| &self.lanes[kind as usize]);
+        let retry = lane.and_then(|lane| lane.not_before.filter(|_| lane.asked.is_none()));
+        timer.into_iter().chain(retry).min()
+    }
+
+    /// Begins to do what the driver asks for, unless it is being done or it is too early.
+    fn ask(&mut self, kind: Kind, next: &Next) {
+        let lane = &mut self.lanes[kind as usize];
+        if let Some((asked, task)) = &lane.asked {
+            if asked == next || kind.runs_to_its_end() {
+                return;
+            }
+            task.abort();
+            lane.asked = None;
+        }
+        if lane.not_before.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        lane.not_before = None;
+        lane.is_obsolete = false;
+        let sources = self.sources.clone();
+        let task = match next.clone() {
+            Next::Lookup(lookup) => self.spawn(kind, async move {
+                sources.lookup(lookup).await.map(Answer::Found)
+            }),
+            Next::Derivation(request) => self.spawn(kind, async move {
+                let response = sources.derivation(&request).await?;
+                Ok(Answer::Response(Box::new(response)))
+            }),
+            Next::L1Block(_) => self.spawn_follower(),
+            Next::L2Block(number) => self.spawn(kind, async move {
+                let at = doppio_l1::verify::BlockAt::Number(number);
+                Ok(Answer::L2Block(sources.l2.block(at).await?))
+            }),
+            Next::Engine(call) => {
+                if matches!(call, EngineCall::GetPayload { .. }) {
+                    self.seal_began = Some(Instant::now());
+                }
+                self.spawn(kind, async move {
+                    Ok(Answer::Engine(sources.l2.call(&call).await?))
+                })
+            }
+            Next::Sequence(need) => {
+                let Some(settings) = self.options.sequencer else {
+                    return;
+                };
+                let l1 = self.driver.l1();
+                let visible = Visible::new(l1.head.as_ref(), l1.finalized.as_ref(), settings);
+                self.spawn(kind, async move {
+                    let answer = sources.sequence(&need, visible).await?;
+                    Ok(Answer::Sequence(Box::new(answer)))
+                })
+            }
+            Next::Wait { .. } => return,
+        };
+        self.lanes[kind as usize].asked = task.map(|task| (next.clone(), task));
+    }
+
+    fn spawn(
+        &mut self,
+        kind: Kind,
+        work: impl Future<Output = Result<Answer, Setback>> + Send + 'static,
+    ) -> Option<AbortHandle> {
+        Some(self.tasks.spawn(async move {
+            Done {
+                kind,
+                result: work.await,
+                follower: None,
+            }
+        }))
+    }
+
+    /// Asks the follower for the block after the one that derivation is at.
+    fn spawn_follower(&mut self) -> Option<AbortHandle> {
+        let from = self.driver.current_l1()?.id();
+        let mut follower = self.follower.take().unwrap_or_else(|| {
+            let options = FollowerOptions {
+                confirmations: self.options.verifier_l1_confs,
+                ..FollowerOptions::default()
+            };
+            Follower::new(self.sources.l1.clone(), from, options)
+        });
+        Some(self.tasks.spawn(async move {
+            let result = next_l1_block(&mut follower, from).await;
+            Done {
+                kind: Kind::L1Block,
+                result: result.map(|response| Answer::Response(Box::new(response))),
+                follower: Some(follower),
+            }
+        }))
+    }
+
+    /// A question was done.
+    fn done(&mut self, done: Done) {
+        let Done {
+            kind,
+            result,
+            follower,
+        } = done;
+        if follower.is_some() {
+            self.follower = follower;
+        }
+        let lane = &mut self.lanes[kind as usize];
+        let Some((next, _)) = lane.asked.take() else {
+            return;
+        };
+        if std::mem::take(&mut lane.is_obsolete) {
+            return;
+        }
+        match result {
+            Ok(answer) => {
+                lane.failures = 0;
+                lane.ready = Some((next, answer));
+            }
+            Err(Setback::Nothing) => {
+                lane.failures = 0;
+                // news of L1 ends the wait
+                lane.not_before = Instant::now().checked_add(self.options.polling.head);
+            }
+            Err(Setback::Later(reason)) => {
+                lane.pause();
+                let attempt = lane.failures;
+                warn!(asked = ?kind, attempt, "not now, will be asked again: {reason}");
+                let happened = match kind {
+                    Kind::Sequence => Happened::SequencingError,
+                    _ => Happened::DerivationError,
+                };
+                meters::event(happened, unix());
+            }
+            Err(Setback::Reorg(reorg)) => {
+                meters::l1_reorg(reorg.depth());
+                self.driver.reset(Setback::Reorg(reorg).to_string());
+            }
+            Err(Setback::Gone(reason)) => self.driver.reset(reason),
+        }
+    }
+
+    /// Gives the driver what it asks for.
+    fn deliver(&mut self, answer: Answer) -> Result<(), NodeError> {
+        // It was asked for in this very step: an answer of another kind would be a bug here.
+        let bug = |_| DriverError::Bug("an answer that was not asked for");
+        match answer {
+            Answer::Found(found) => self.driver.found(found).map_err(bug)?,
+            Answer::Response(response) => self.driver.supply(*response).map_err(bug)?,
+            Answer::L2Block(block) => self.driver.consolidate(block.as_deref())?,
+            Answer::Engine(answer) => {
+                if let EngineAnswer::Error(error) = &answer {
+                    warn!(%error, "the engine answers with an error");
+                    // what is temporary is asked again: not at once
+                    self.lanes[Kind::Engine as usize].pause();
+                }
+                self.driver.engine(answer)?;
+            }
+            Answer::Sequence(answer) => self.driver.sequence(&answer)?,
+        }
+        Ok(())
+    }
+
+    /// There is news of L1.
+    fn news(&mut self, news: News) {
+        match news {
+            News::Head(head) => {
+                for lane in self.lanes.iter_mut().filter(|lane| lane.failures == 0) {
+                    lane.not_before = None;
+                }
+                let current = self.driver.current_l1().copied();
+                if current.is_some_and(|at| at.number == head.number && at.hash != head.hash) {
+                    let at = current.unwrap_or_default();
+                    meters::l1_reorg(1);
+                    self.driver.reset(format!(
+                        "L1 was reorganised: block {head} takes the place of {at}"
+                    ));
+                }
+                self.driver.l1_head(head);
+            }
+            News::Safe(block) => self.driver.l1_safe(block),
+            News::Finalized(block) => {
+                if let Err(error) = self.driver.l1_finalized(block) {
+                    debug!(%error, "an old finalized block of L1");
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        // Errors of sending say that nobody waits for the answer any more.
+        match command {
+            Command::Reset(reply) => {
+                self.driver.reset("an operator asked for it");
+                let _ = reply.send(());
+            }
+            Command::StartSequencing(head, reply) => {
+                let _ = reply.send(self.start_sequencing(head));
+            }
+            Command::StopSequencing(reply) => {
+                let _ = reply.send(self.stop_sequencing());
+            }
+            Command::SetRecover(recover, reply) => {
+                let set = match &mut self.options.sequencer {
+                    None => Err(CommandError::NotSequencer),
+                    Some(settings) => {
+                        settings.options.recover = recover;
+                        self.driver.set_recover(recover);
+                        info!(recover, "recover mode");
+                        Ok(())
+                    }
+                };
+                let _ = reply.send(set);
+            }
+            Command::UnsafeBlock(block, reply) => {
+                meters::event(Happened::UnsafePayload, unix());
+                let taken = self.driver.unsafe_block(block);
+                let _ = reply.send(taken.map_err(CommandError::from));
+            }
+            // handled by the loop
+            Command::Stop(_) => {}
+        }
+    }
+
+    fn start_sequencing(&mut self, head: B256) -> Result<(), CommandError> {
+        let settings = self.options.sequencer.ok_or(CommandError::NotSequencer)?;
+        self.driver.start_sequencing(settings.options, head)?;
+        info!(%head, "sequencing");
+        self.wants_blocks = true;
+        self.keep_state(true)
+    }
+
+    fn stop_sequencing(&mut self) -> Result<B256, CommandError> {
+        let head = self.driver.stop_sequencing();
+        let head = head.ok_or(CommandError::NotSequencing)?;
+        info!(%head, "sequencing is stopped");
+        self.wants_blocks = false;
+        self.keep_state(false)?;
+        Ok(head)
+    }
+
+    fn keep_state(&self, is_sequencing: bool) -> Result<(), CommandError> {
+        let Some(state) = &self.options.admin_state else {
+            return Ok(());
+        };
+        state
+            .set_sequencing(is_sequencing)
+            .map_err(|error| CommandError::Persistence(error.to_string()))
+    }
+
+    /// Tells the world what happened.
+    fn events(&mut self, now: Duration) -> Result<(), NodeError> {
+        let events: Vec<Event> = self.driver.events().collect();
+        for event in events {
+            match event {
+                Event::Reset(reason) => {
+                    warn!("the heads are found again: {reason}");
+                    meters::event(Happened::Reset, now);
+                    if self.driver.is_sequencing() {
+                        meters::event(Happened::SequencerReset, now);
+                    }
+                    for kind in [
+                        Kind::Lookup,
+                        Kind::Derivation,
+                        Kind::L1Block,
+                        Kind::L2Block,
+                        Kind::Engine,
+                        Kind::Sequence,
+                    ] {
+                        self.lanes[kind as usize].clear(kind);
+                    }
+                }
+                Event::Started(heads) => {
+                    info!(
+                        unsafe_head = %heads.unsafe_head.id(), safe = %heads.safe.id(),
+                        finalized = %heads.finalized.id(), "the heads are found"
+                    );
+                    if let Some(db) = &self.safe_db {
+                        db.reset(&heads.safe)?;
+                    }
+                    if let Some(settings) = self.options.sequencer
+                        && self.wants_blocks
+                        && !self.driver.is_sequencing()
+                    {
+                        let head = heads.unsafe_head.hash;
+                        let started = self.driver.start_sequencing(settings.options, head);
+                        match started {
+                            Ok(()) => info!(%head, "sequencing"),
+                            Err(error) => error!(%error, "sequencing does not start"),
+                        }
+                    }
+                }
+                Event::Consolidated(block) => {
+                    debug!(block = %block.id(), "the derived block is the one that was there");
+                    meters::event(Happened::DerivedBlock, now);
+                }
+                Event::Derived(block) => {
+                    debug!(block = %block.id(), "a block was derived");
+                    meters::event(Happened::DerivedBlock, now);
+                }
+                Event::Replaced { block, differences } => {
+                    let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+                    warn!(
+                        %block, differences = differences.join("; "),
+                        "an unsafe block is not what L1 says, and is replaced: with one sequencer this is an incident"
+                    );
+                }
+                Event::Refused { parent, reason } => {
+                    warn!(%parent, reason, "the engine refuses derived attributes");
+                    meters::event(Happened::DerivationError, now);
+                }
+                Event::Safe { head, derived_from } => {
+                    if let Some(db) = &self.safe_db {
+                        db.update(&SafeHead {
+                            l1_block: derived_from.id(),
+                            safe_head: head.id(),
+                        })?;
+                    }
+                    self.log_progress(&derived_from);
+                }
+                Event::Unsafe(block) => {
+                    info!(block = %block.id(), "a block from outside is the unsafe head");
+                }
+                Event::Sequenced(block) => self.sequenced(&block, now),
+                Event::SequencedInvalid { parent, reason } => {
+                    error!(%parent, reason, "the engine refuses a block of our own");
+                    meters::event(Happened::SequencingError, now);
+                }
+                Event::InvalidUnsafe { block, reason } => {
+                    warn!(%block, reason, "a block from outside is invalid");
+                }
+                Event::Finalized(block) => {
+                    debug!(block = %block.id(), "final");
+                    if let Some(db) = &self.safe_db {
+                        db.sync()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sequenced(&mut self, block: &L2Block, now: Duration) {
+        let time = Duration::from_secs(block.header.timestamp);
+        let late = now.saturating_sub(time);
+        meters::lateness(late);
+        if let Some(began) = self.seal_began.take() {
+            meters::sealed(began.elapsed());
+        }
+        let transactions = block.transactions.len();
+        let is_deposit = |bytes: &&alloy_primitives::Bytes| bytes.first() == Some(&0x7e);
+        let deposits = block.transactions.iter().filter(is_deposit).count();
+        meters::sequenced(transactions, deposits);
+        info!(
+            number = block.header.number, hash = %block.hash, transactions,
+            gas = block.header.gas_used, late = ?late, "sequenced"
+        );
+    }
+
+    /// At L1's head each block is news; on the way there, one in a while is enough.
+    fn log_progress(&mut self, at: &L1BlockRef) {
+        let (Some(heads), Some(head)) = (self.driver.heads(), self.driver.l1().head) else {
+            return;
+        };
+        let behind = head.number.saturating_sub(at.number);
+        let is_due = self
+            .progress
+            .is_none_or(|last| last.elapsed() >= PROGRESS_INTERVAL);
+        if behind > 2 && !is_due {
+            return;
+        }
+        self.progress = Some(Instant::now());
+        info!(safe = %heads.safe.id(), l1 = at.number, behind, "derived");
+    }
+
+    fn publish(&self, now: Duration) {
+        let new = NodeStatus {
+            sync: SyncStatus::new(
+                self.driver.heads(),
+                self.driver.l1(),
+                self.driver.current_l1(),
+            ),
+            is_sequencing: self.driver.is_sequencing(),
+        };
+        self.status.send_if_modified(|old| {
+            if *old == new {
+                return false;
+            }
+            meters::status(&new, old, now);
+            *old = new;
+            true
+        });
+        let (count, bytes) = self.driver.unsafe_blocks();
+        meters::unsafe_blocks(count, bytes);
+    }
+}
+
+/// Tells of L1's head whenever it changes.
+async fn poll_head(l1: L1Source, interval: Duration, news: mpsc::Sender<News>) {
+    let mut last = None;
+    loop {
+        match labelled(&l1, Label::Latest).await {
+            Ok(Some(head)) if Some(head) != last => {
+                last = Some(head);
+                if news.send(News::Head(head)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%error, "L1's head is not known"),
+        }
+        sleep(interval).await;
+    }
+}
+
+/// Tells of L1's safe and finalized blocks whenever they change.
+async fn poll_labels(l1: L1Source, interval: Duration, news: mpsc::Sender<News>) {
+    let mut last = [None; 2];
+    loop {
+        for (last, label) in last.iter_mut().zip([Label::Safe, Label::Finalized]) {
+            match labelled(&l1, label).await {
+                Ok(Some(block)) if Some(block) != *last => {
+                    *last = Some(block);
+                    let told = match label {
+                        Label::Safe => News::Safe(block),
+                        _ => News::Finalized(block),
+                    };
+                    if news.send(told).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => warn!(%error, "L1's {} block is not known", label.as_str()),
+            }
+        }
+        sleep(interval).await;
+    }
+}
