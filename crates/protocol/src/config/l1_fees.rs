@@ -76,6 +76,26 @@ pub enum L1ConfigError {
     /// A fork has a time but no entry in `blobSchedule`.
     #[error("the L1 chain configuration sets a time for {0:?}, but no blobSchedule entry for it")]
     MissingSchedule(L1Fork),
+    /// Of another chain than the one that the rollup is on.
+    #[error(
+        "the L1 chain configuration is of chain {found}, but l1_chain_id in rollup.json is \
+         {expected}"
+    )]
+    ChainId {
+        /// The rollup's L1.
+        expected: u64,
+        /// The configuration's chain.
+        found: u64,
+    },
+}
+
+/// What matters of an L1's own chain configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct L1ChainConfig {
+    /// Its chain id, if it says one.
+    pub chain_id: Option<u64>,
+    /// What blobs cost.
+    pub blob_schedule: BlobSchedule,
 }
 
 impl BlobSchedule {
@@ -122,57 +142,9 @@ impl BlobSchedule {
         ]))
     }
 
-    /// Reads the schedule out of a go-ethereum chain configuration: the `config` object of a
-    /// genesis file, or the whole genesis file.
+    /// Reads the schedule out of a go-ethereum chain configuration; see [`L1ChainConfig::parse`].
     pub fn from_l1_chain_config(json: &str) -> Result<Self, L1ConfigError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct ChainConfig {
-            config: Option<Box<Self>>,
-            cancun_time: Option<u64>,
-            prague_time: Option<u64>,
-            osaka_time: Option<u64>,
-            bpo1_time: Option<u64>,
-            bpo2_time: Option<u64>,
-            bpo3_time: Option<u64>,
-            bpo4_time: Option<u64>,
-            bpo5_time: Option<u64>,
-            #[serde(default)]
-            blob_schedule: BTreeMap<String, Entry>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Entry {
-            base_fee_update_fraction: u64,
-        }
-        let mut config: ChainConfig = serde_json::from_str(json)?;
-        if let Some(inner) = config.config.take() {
-            config = *inner;
-        }
-        let times = [
-            (L1Fork::Cancun, "cancun", config.cancun_time),
-            (L1Fork::Prague, "prague", config.prague_time),
-            (L1Fork::Osaka, "osaka", config.osaka_time),
-            (L1Fork::Bpo1, "bpo1", config.bpo1_time),
-            (L1Fork::Bpo2, "bpo2", config.bpo2_time),
-            (L1Fork::Bpo3, "bpo3", config.bpo3_time),
-            (L1Fork::Bpo4, "bpo4", config.bpo4_time),
-            (L1Fork::Bpo5, "bpo5", config.bpo5_time),
-        ];
-        let mut steps = Vec::new();
-        for (fork, name, time) in times {
-            let Some(time) = time else { continue };
-            let entry = config
-                .blob_schedule
-                .get(name)
-                .ok_or(L1ConfigError::MissingSchedule(fork))?;
-            steps.push(BlobScheduleStep {
-                fork,
-                time,
-                update_fraction: entry.base_fee_update_fraction,
-            });
-        }
-        Ok(Self(steps))
+        Ok(L1ChainConfig::parse(json)?.blob_schedule)
     }
 
     /// The same schedule without Osaka and everything after it.
@@ -199,6 +171,92 @@ impl BlobSchedule {
             .ok_or(BlobFeeError::NoSchedule { time })?;
         blob_base_fee(excess, step.update_fraction)
     }
+}
+
+impl L1ChainConfig {
+    /// Reads a go-ethereum chain configuration: the `config` object of a genesis file, or the whole
+    /// genesis file.
+    pub fn parse(json: &str) -> Result<Self, L1ConfigError> {
+        let mut config: ChainConfigJson = serde_json::from_str(json)?;
+        if let Some(inner) = config.config.take() {
+            config = *inner;
+        }
+        let chain_id = config.chain_id;
+        if config.optimism.is_some() {
+            // itself a chain of the OP Stack: it has no blobs, and its headers say an excess of 0
+            let step = BlobScheduleStep {
+                fork: L1Fork::Cancun,
+                time: 0,
+                update_fraction: CANCUN_UPDATE_FRACTION,
+            };
+            return Ok(Self {
+                chain_id,
+                blob_schedule: BlobSchedule(vec![step]),
+            });
+        }
+        let times = [
+            (L1Fork::Cancun, "cancun", config.cancun_time),
+            (L1Fork::Prague, "prague", config.prague_time),
+            (L1Fork::Osaka, "osaka", config.osaka_time),
+            (L1Fork::Bpo1, "bpo1", config.bpo1_time),
+            (L1Fork::Bpo2, "bpo2", config.bpo2_time),
+            (L1Fork::Bpo3, "bpo3", config.bpo3_time),
+            (L1Fork::Bpo4, "bpo4", config.bpo4_time),
+            (L1Fork::Bpo5, "bpo5", config.bpo5_time),
+        ];
+        let mut steps = Vec::new();
+        for (fork, name, time) in times {
+            let Some(time) = time else { continue };
+            let entry = config
+                .blob_schedule
+                .get(name)
+                .ok_or(L1ConfigError::MissingSchedule(fork))?;
+            steps.push(BlobScheduleStep {
+                fork,
+                time,
+                update_fraction: entry.base_fee_update_fraction,
+            });
+        }
+        Ok(Self {
+            chain_id,
+            blob_schedule: BlobSchedule(steps),
+        })
+    }
+
+    /// The blob schedule, if the configuration is that of the chain `l1_chain_id`.
+    pub fn of_chain(self, l1_chain_id: u64) -> Result<BlobSchedule, L1ConfigError> {
+        match self.chain_id {
+            Some(found) if found != l1_chain_id => Err(L1ConfigError::ChainId {
+                expected: l1_chain_id,
+                found,
+            }),
+            _ => Ok(self.blob_schedule),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChainConfigJson {
+    config: Option<Box<Self>>,
+    chain_id: Option<u64>,
+    optimism: Option<serde::de::IgnoredAny>,
+    cancun_time: Option<u64>,
+    prague_time: Option<u64>,
+    osaka_time: Option<u64>,
+    bpo1_time: Option<u64>,
+    bpo2_time: Option<u64>,
+    bpo3_time: Option<u64>,
+    bpo4_time: Option<u64>,
+    bpo5_time: Option<u64>,
+    #[serde(default)]
+    blob_schedule: BTreeMap<String, BlobScheduleEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BlobScheduleEntry {
+    base_fee_update_fraction: u64,
 }
 
 /// EIP-4844's `fake_exponential` with factor 1: an approximation of `e^(excess / fraction)`.
@@ -290,10 +348,30 @@ mod tests {
             BlobSchedule::from_l1_chain_config(&genesis).unwrap(),
             schedule
         );
+        let config = L1ChainConfig::parse(&genesis).unwrap();
+        assert_eq!(config.clone().of_chain(900).unwrap(), schedule);
+        assert!(matches!(
+            config.of_chain(901),
+            Err(L1ConfigError::ChainId {
+                expected: 901,
+                found: 900
+            })
+        ));
         let missing = r#"{"cancunTime":0}"#;
         assert!(matches!(
             BlobSchedule::from_l1_chain_config(missing),
             Err(L1ConfigError::MissingSchedule(L1Fork::Cancun))
         ));
+    }
+
+    #[test]
+    fn an_l1_of_the_op_stack_needs_no_schedule() {
+        let json = r#"{"chainId":10,"cancunTime":5,"optimism":{"eip1559Elasticity":6}}"#;
+        let config = L1ChainConfig::parse(json).unwrap();
+        assert_eq!(config.chain_id, Some(10));
+        assert_eq!(
+            config.blob_schedule.blob_base_fee(1, 0),
+            Ok(MIN_BLOB_BASE_FEE)
+        );
     }
 }

@@ -10,6 +10,7 @@ mod chain;
 mod check;
 mod forks;
 mod l1_fees;
+mod networks;
 mod profile;
 mod rollup;
 
@@ -21,9 +22,10 @@ pub use chain::{ChainConfig, ChainConfigError, Overrides};
 pub use check::CheckError;
 pub use forks::{Fork, ForkTimes};
 pub use l1_fees::{
-    BlobFeeError, BlobSchedule, BlobScheduleStep, CANCUN_UPDATE_FRACTION, L1ConfigError, L1Fork,
-    MIN_BLOB_BASE_FEE, blob_base_fee,
+    BlobFeeError, BlobSchedule, BlobScheduleStep, CANCUN_UPDATE_FRACTION, L1ChainConfig,
+    L1ConfigError, L1Fork, MIN_BLOB_BASE_FEE, blob_base_fee,
 };
+pub use networks::{Network, NetworkError};
 pub use profile::{
     AuthProfile, CeloTxTypes, ChainProfile, IsthmusL1Block, ProfileError, RuleSet, Rules,
 };

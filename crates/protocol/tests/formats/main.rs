@@ -19,6 +19,7 @@ mod frames;
 mod hostile;
 mod l1_blocks;
 mod l1_info;
+mod networks;
 mod op_node;
 mod output_roots;
 mod profiles;

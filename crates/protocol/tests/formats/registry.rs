@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use std::io::Read;
 
 /// Sections and `key = value` lines, as the registry's files have them.
-fn read_toml(text: &str) -> Value {
+pub(crate) fn read_toml(text: &str) -> Value {
     let mut root = Value::Object(Map::new());
     let mut section: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -47,7 +47,7 @@ fn read_toml(text: &str) -> Value {
 }
 
 /// The rollup.json that op-node makes of a registry entry, as far as the entry says it.
-fn rollup_json(chain: &Value, superchain: &Value) -> Value {
+pub(crate) fn rollup_json(chain: &Value, superchain: &Value) -> Value {
     let mut json = json!({
         "genesis": chain["genesis"],
         "block_time": chain["block_time"],
@@ -72,7 +72,7 @@ fn rollup_json(chain: &Value, superchain: &Value) -> Value {
 }
 
 /// The names and texts of an archive's files. The archive is a plain one: no encryption, one disk.
-fn unzip(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn unzip(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let number = |at: usize, width: usize| {
         bytes[at..at + width]
             .iter()
