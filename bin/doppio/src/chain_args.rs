@@ -9,21 +9,25 @@ use std::path::Path;
 #[derive(Debug, Args)]
 pub(crate) struct ChainArgs {
     /// Accept keys of rollup.json that no supported node knows
-    #[arg(long = "rollup.ignore-unknown-keys")]
+    #[arg(
+        long = "rollup.ignore-unknown-keys",
+        env = "DOPPIO_CHAIN_IGNORE_UNKNOWN_KEYS"
+    )]
     pub(crate) ignore_unknown_keys: bool,
 
-    /// Chain profile: upstream, celo, or a file. Default: the folder's profile.json, else by chain
-    #[arg(long, value_name = "NAME|FILE")]
+    /// Chain profile: upstream, celo, or a file. Default: by chain; for a recorded chain, its
+    /// folder's profile.json
+    #[arg(long, env = "DOPPIO_CHAIN_PROFILE", value_name = "NAME|FILE")]
     profile: Option<String>,
 
     /// Who may post batches, instead of what rollup.json and the profile say: sender,
     /// inbox-contract, inbox-contract-inline, auth-event, auth-event-caller or
     /// auth-event-caller-delayed
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, env = "DOPPIO_CHAIN_BATCH_AUTH", value_name = "RULE")]
     batch_auth: Option<AuthRule>,
 
     /// L1 time, in seconds since the Unix epoch, from which that rule holds
-    #[arg(long, value_name = "L1 TIME")]
+    #[arg(long, env = "DOPPIO_CHAIN_AUTH_FROM", value_name = "L1 TIME")]
     auth_from: Option<u64>,
 }
 

@@ -2,13 +2,19 @@
 
 mod chain_args;
 mod engine;
+mod environment;
 mod execute;
 mod explain;
 mod metrics;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command `doppio node` is yet to come")
+)]
+mod node;
 mod output;
 mod replay;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// An OP Stack rollup in one program, with EigenDA as its data layer and Espresso as its
@@ -28,7 +34,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let command = environment::with_op_node_names(Cli::command(), &|name| std::env::var_os(name));
+    let Cli { command } =
+        Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match command {
         Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),

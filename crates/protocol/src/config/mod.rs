@@ -11,6 +11,7 @@ mod check;
 mod forks;
 mod l1_fees;
 mod networks;
+mod overrides;
 mod profile;
 mod rollup;
 
@@ -26,6 +27,7 @@ pub use l1_fees::{
     L1ConfigError, L1Fork, MIN_BLOB_BASE_FEE, blob_base_fee,
 };
 pub use networks::{Network, NetworkError};
+pub use overrides::RollupOverrides;
 pub use profile::{
     AuthProfile, CeloTxTypes, ChainProfile, IsthmusL1Block, ProfileError, RuleSet, Rules,
 };

@@ -22,6 +22,7 @@ mod l1_info;
 mod networks;
 mod op_node;
 mod output_roots;
+mod overrides;
 mod profiles;
 mod registry;
 mod rollup_config;

@@ -1,0 +1,3 @@
+//! `doppio node`: the rollup node. What exists of it here is how its chain is told.
+
+pub(crate) mod chain;
