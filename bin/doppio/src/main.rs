@@ -5,14 +5,12 @@ mod engine;
 mod environment;
 mod execute;
 mod explain;
+mod log;
 mod metrics;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command `doppio node` is yet to come")
-)]
 mod node;
 mod output;
 mod replay;
+mod signals;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -30,16 +28,25 @@ struct Cli {
 enum Command {
     Engine(Box<engine::EngineArgs>),
     Explain(explain::ExplainArgs),
+    Node(Box<node::NodeArgs>),
     Replay(replay::ReplayArgs),
 }
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("node")
+        && let Err(refusal) = node::refuse_what_is_not_here(arguments)
+    {
+        output::note(format!("error: {refusal}"));
+        return ExitCode::FAILURE;
+    }
     let command = environment::with_op_node_names(Cli::command(), &|name| std::env::var_os(name));
     let Cli { command } =
         Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match command {
         Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),
+        Command::Node(args) => node::run(&args),
         Command::Replay(args) => replay::run(args),
     };
     result.unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! The metrics server of every role.
+//! The metrics server of every role, and the engine's flags for it.
 
 use crate::output::CommandError;
 use clap::Args;
@@ -34,10 +34,17 @@ pub(crate) struct MetricsArgs {
     port: u16,
 }
 
-/// Starts the server, if it is asked for. Must be called within a tokio runtime.
-pub(crate) fn start(args: &MetricsArgs) -> Result<(), CommandError> {
-    if args.enabled {
-        let address = SocketAddr::new(args.address, args.port);
+impl MetricsArgs {
+    /// Where to serve them, if that is asked for.
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
+        self.enabled
+            .then(|| SocketAddr::new(self.address, self.port))
+    }
+}
+
+/// Starts the server, if there is an address. Must be called within a tokio runtime.
+pub(crate) fn start(address: Option<SocketAddr>) -> Result<(), CommandError> {
+    if let Some(address) = address {
         PrometheusBuilder::new()
             .with_http_listener(address)
             .install()

@@ -38,19 +38,10 @@ pub(crate) struct EngineArgs {
     pub(super) db_cache: usize,
 
     #[command(flatten)]
-    pub(super) http: HttpArgs,
-
-    #[command(flatten)]
-    pub(super) ws: WsArgs,
+    pub(super) serve: ServeArgs,
 
     #[command(flatten)]
     pub(super) auth: AuthArgs,
-
-    #[command(flatten)]
-    pub(super) limits: LimitArgs,
-
-    #[command(flatten)]
-    pub(super) pool: PoolArgs,
 
     #[command(flatten)]
     pub(super) metrics: MetricsArgs,
@@ -65,6 +56,22 @@ pub(crate) struct EngineArgs {
         help_heading = "Logging"
     )]
     pub(super) log: String,
+}
+
+// What an engine serves to everybody, and how it makes blocks: also of one within a node.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) http: HttpArgs,
+
+    #[command(flatten)]
+    pub(super) ws: WsArgs,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(super) pool: PoolArgs,
 }
 
 #[derive(Debug, Args)]

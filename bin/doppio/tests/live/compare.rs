@@ -1,7 +1,7 @@
 //! Whether both sides have the same chain, and were content.
 
 use crate::{
-    l2::Net,
+    l2::{Net, NodeKind},
     process::say,
     rpc::{number, quantity},
 };
@@ -78,9 +78,13 @@ pub(crate) fn assert_same_chain(net: &Net, last: u64) -> Transactions {
     transactions
 }
 
-/// No rollup node complained of anything that has to do with its engine.
+/// No op-node complained of anything that has to do with its engine.
 pub(crate) fn assert_no_complaints(net: &Net) {
-    for node in &net.nodes {
+    let op_nodes = net
+        .nodes
+        .iter()
+        .filter(|node| node.kind == NodeKind::OpNode);
+    for node in op_nodes {
         let mut complaints = node.complaints();
         for (message, times) in &complaints {
             say(&format!(

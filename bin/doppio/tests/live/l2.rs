@@ -48,6 +48,15 @@ pub(crate) struct Plan {
     pub(crate) behind: u64,
     /// Whose engine the sequencer has, and whose the verifier.
     pub(crate) engines: [EngineKind; 2],
+    /// Whose rollup node the sequencer is, and whose the verifier.
+    pub(crate) nodes: [NodeKind; 2],
+}
+
+/// Whose rollup node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodeKind {
+    Doppio,
+    OpNode,
 }
 
 /// Whose engine.
@@ -65,8 +74,9 @@ pub(crate) struct Engine {
     auth_port: u16,
 }
 
-/// An op-node that runs.
+/// A rollup node that runs.
 pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
     pub(crate) name: String,
     pub(crate) rpc: Rpc,
     pub(crate) process: Process,
@@ -111,8 +121,8 @@ impl Net {
         let rollup = rollup(plan, genesis_time, &l1.genesis_hash(), &hash);
         folder.write("rollup.json", &rollup.to_string());
         let nodes = [
-            Node::start("sequencer", &engines[0], &l1, peers, &folder),
-            Node::start("verifier", &engines[1], &l1, peers, &folder),
+            Node::start(plan.nodes[0], "sequencer", &engines[0], &l1, peers, &folder),
+            Node::start(plan.nodes[1], "verifier", &engines[1], &l1, peers, &folder),
         ];
         for node in &nodes {
             deadline.wait(&format!("{} answers", node.name), || {
@@ -226,11 +236,26 @@ impl Engine {
 }
 
 impl Node {
-    fn start(name: &str, engine: &Engine, l1: &L1, peers: &Peers, folder: &Folder) -> Self {
+    /// Both kinds take the same flags.
+    fn start(
+        kind: NodeKind,
+        name: &str,
+        engine: &Engine,
+        l1: &L1,
+        peers: &Peers,
+        folder: &Folder,
+    ) -> Self {
         let [port] = free_ports();
         let rpc = Rpc { port };
         let path = |name: &str| folder.path(name);
-        let mut command = Command::new(peers.path("op-node"));
+        let mut command = match kind {
+            NodeKind::OpNode => Command::new(peers.path("op-node")),
+            NodeKind::Doppio => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_doppio"));
+                command.arg("node");
+                command
+            }
+        };
         command
             .args(["--l1", &l1.rpc.url(), "--l1.beacon", &l1.rpc.url()])
             .args([
@@ -264,8 +289,9 @@ impl Node {
         if name == "sequencer" {
             command.args(["--sequencer.enabled", "--sequencer.l1-confs", "1"]);
         }
-        let log = format!("{name}-op-node");
+        let log = format!("{name}-node");
         Self {
+            kind,
             name: name.to_owned(),
             rpc,
             process: Process::start(&log, command, folder),

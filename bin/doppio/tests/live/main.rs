@@ -22,7 +22,7 @@ mod rpc;
 mod users;
 
 use compare::DEPOSIT;
-use l2::{EngineKind, Net, Plan};
+use l2::{EngineKind, Net, NodeKind, Plan};
 use peers::Peers;
 use std::sync::{Mutex, PoisonError};
 use users::Users;
@@ -75,6 +75,7 @@ fn op_geth_derives_what_op_node_sequences_on_doppio() {
         forks: ALL_FORKS,
         behind: 140,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
+        nodes: [NodeKind::OpNode; 2],
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -89,6 +90,7 @@ fn doppio_derives_what_op_node_sequences_on_op_geth() {
         forks: JOVIAN_SOON,
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::Doppio],
+        nodes: [NodeKind::OpNode; 2],
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -104,6 +106,7 @@ fn op_node_takes_doppio_through_karst() {
         forks: KARST_TOO,
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::Doppio],
+        nodes: [NodeKind::OpNode; 2],
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -119,6 +122,7 @@ fn an_engine_that_is_killed_comes_back_and_op_node_goes_on() {
         forks: JOVIAN_SOON,
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
+        nodes: [NodeKind::OpNode; 2],
     };
     run(&plan, |net| {
         for height in [20, 80, 140, 185] {
@@ -126,4 +130,32 @@ fn an_engine_that_is_killed_comes_back_and_op_node_goes_on() {
             net.kill_and_restart_engine();
         }
     });
+}
+
+#[test]
+fn doppio_follows_what_op_node_and_op_batcher_make() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "doppio-node-follows",
+        forks: ALL_FORKS,
+        behind: 140,
+        engines: [EngineKind::OpGeth, EngineKind::OpGeth],
+        nodes: [NodeKind::OpNode, NodeKind::Doppio],
+    };
+    run(&plan, |_| {});
+}
+
+#[test]
+fn op_node_follows_what_doppio_sequences() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "doppio-node-sequences",
+        forks: ALL_FORKS,
+        behind: 140,
+        engines: [EngineKind::OpGeth, EngineKind::OpGeth],
+        nodes: [NodeKind::Doppio, NodeKind::OpNode],
+    };
+    if let Some(net) = run(&plan, |_| {}) {
+        compare::assert_no_complaints(&net);
+    }
 }
