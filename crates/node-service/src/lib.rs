@@ -12,6 +12,7 @@
 mod api;
 mod checks;
 mod command;
+mod compare;
 mod da;
 mod l2;
 mod meters;
@@ -24,6 +25,7 @@ mod status;
 pub use api::{AdminApi, NodeApi, SetLog};
 pub use checks::{Check, CheckFailure, Checks, Severity};
 pub use command::{CommandError, NodeHandle};
+pub use compare::{CompareOptions, Compared, Comparison, NodeDifference};
 pub use da::{DaOptions, DaSource};
 pub use l2::{L2Client, L2Error};
 pub use meters::rpc_call as meter_call;

@@ -174,3 +174,13 @@ pub fn rpc_call(method: &'static str, succeeded: bool, took: Duration) {
     histogram!("op_node_default_rpc_server_request_duration_seconds", "method" => method)
         .record(took);
 }
+
+/// A height was compared with another node's.
+pub(crate) fn compared(what: &'static str, height: u64) {
+    gauge!("doppio_node_compared_height", "what" => what).set(number(height));
+}
+
+/// Another node differs.
+pub(crate) fn compare_difference(what: &'static str) {
+    counter!("doppio_node_compare_differences_total", "what" => what).increment(1);
+}

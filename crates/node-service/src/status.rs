@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The heads of both chains, as `optimism_syncStatus` gives them. Zero where nothing is known yet.
 // spec: opstack 5.1, opstack-2026-09 5 *1
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SyncStatus {
     /// The L1 block that derivation is at: lower ones are complete.
     pub current_l1: L1BlockRef,

@@ -49,6 +49,9 @@ pub(crate) struct NodeArgs {
     #[command(flatten)]
     pub(super) ignored: IgnoredArgs,
 
+    #[command(flatten)]
+    pub(super) compare: CompareArgs,
+
     /// Run all checks of the configuration, of L1 and of the engine, print each with its remedy, and
     /// exit: with 0 only if the node would start
     #[arg(long, env = "DOPPIO_NODE_CHECK")]
@@ -435,6 +438,25 @@ pub(crate) struct RpcArgs {
         value_name = "FILE"
     )]
     pub(super) admin_state: Option<PathBuf>,
+}
+
+// Beside another node.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Comparison with another node")]
+pub(crate) struct CompareArgs {
+    /// RPC of another rollup node of the chain, for example the op-node that this one is to replace.
+    /// Blocks, outputs and safe heads are compared one by one; a difference is an error in the log
+    /// and in the metrics
+    #[arg(long = "compare", env = "DOPPIO_NODE_COMPARE", value_name = "URL")]
+    pub(super) compare: Option<String>,
+
+    /// How often the other node is asked for its heads
+    #[arg(long = "compare.interval", env = "DOPPIO_NODE_COMPARE_INTERVAL", value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
+    pub(super) interval: Duration,
+
+    /// End with a failure at the first difference between safe blocks
+    #[arg(long = "compare.halt", env = "DOPPIO_NODE_COMPARE_HALT", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = parse_bool, action = ArgAction::Set, value_name = "BOOL")]
+    pub(super) halt: bool,
 }
 
 // Prometheus.

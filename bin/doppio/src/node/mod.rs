@@ -18,8 +18,9 @@ use doppio_derive::{FinalityOptions, SyncStartOptions};
 use doppio_l1::{BeaconOptions, L1Options, L1Source};
 use doppio_node::{DriverOptions, SequencerOptions};
 use doppio_node_service::{
-    AdminApi, AdminState, Check, Checks, DaOptions, DaSource, L2Client, Node, NodeApi, NodeHandle,
-    NodeOptions, Polling, SafeDb, SequencerSettings, Severity, meter_call,
+    AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource, L2Client,
+    Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings,
+    Severity, meter_call,
 };
 use doppio_protocol::config::ChainConfig;
 use doppio_rpc::{
@@ -27,6 +28,7 @@ use doppio_rpc::{
 };
 use serde_json::json;
 use std::{
+    future::pending,
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
@@ -109,8 +111,15 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
     let mut node = Node::start(chain, l1, l2, da, safe_db, options(args))?;
     let servers = servers(args, node.handle(), set_log).await?;
     let handle = node.handle().clone();
+    let comparison = comparison(args, &handle)?;
+    let mut difference = None;
     let ended = tokio::select! {
         ended = node.ended() => ended,
+        found = comparison => {
+            difference = Some(found);
+            handle.stop().await;
+            node.ended().await
+        }
         signal = signals::wait() => {
             signal?;
             handle.stop().await;
@@ -125,7 +134,31 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
     }
     ended?;
     info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    difference.map_or(Ok(ExitCode::SUCCESS), |difference| Err(difference.into()))
+}
+
+/// Compares with another node, if one is named. Ends only at a difference, and if that is asked for.
+fn comparison(
+    args: &NodeArgs,
+    node: &NodeHandle,
+) -> Result<impl Future<Output = NodeDifference> + use<>, CommandError> {
+    let comparison = match &args.compare.compare {
+        None => None,
+        Some(url) => {
+            let other = Client::new(Http::new(), Target::parse(url)?, ClientOptions::default());
+            let options = CompareOptions {
+                interval: args.compare.interval,
+                halt: args.compare.halt,
+            };
+            Some(Comparison::new(node.clone(), Arc::new(other), options))
+        }
+    };
+    Ok(async move {
+        match comparison {
+            Some(comparison) => comparison.run().await,
+            None => pending().await,
+        }
+    })
 }
 
 fn l1_source(args: &L1Args, chain: &ChainConfig) -> Result<L1Source, CommandError> {

@@ -1,0 +1,5 @@
+//! The service's parts, each by itself.
+
+mod folder;
+mod persistence;
+mod safe_db;
