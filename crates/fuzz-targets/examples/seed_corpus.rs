@@ -3,7 +3,7 @@
 use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
-use doppio_engine::{Genesis, rpc::JwtSecret};
+use doppio_engine::Genesis;
 use doppio_fuzz_targets::GENESIS;
 use doppio_protocol::{
     batch::{SingularBatch, SpanBatchWriter, SpanParams, TransactionList},
@@ -14,6 +14,7 @@ use doppio_protocol::{
     l1_info::{L1BlockInfo, L1InfoLayout},
     rlp,
 };
+use doppio_rpc::JwtSecret;
 use op_alloy_consensus::OpTxEnvelope;
 use serde_json::json;
 use std::{fs, io::Write, path::Path};

@@ -4,9 +4,10 @@ use alloy_primitives::{B256, Bytes, keccak256, map::HashMap};
 use doppio_engine::{
     BuildSettings, Engine, EngineApi, EngineSettings, Genesis, MemoryStore, NewNode,
     PooledTransaction, Store, decode_transaction, get, prove,
-    rpc::{ChainApi, JwtSecret, MethodSet, Settings},
+    rpc::{ChainApi, Settings},
     update,
 };
+use doppio_rpc::{JwtSecret, MethodSet};
 use serde_json::Value;
 use std::sync::{Arc, LazyLock, Mutex};
 

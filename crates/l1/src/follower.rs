@@ -181,6 +181,7 @@ impl Follower {
                     let is_short = blocks.len() < count;
                     let is_empty = blocks.is_empty();
                     for block in blocks {
+                        self.source.foresee_blobs(&block.block);
                         self.block_bytes = (7 * self.block_bytes + block.bytes) / 8;
                         self.ready.push_back(block);
                     }

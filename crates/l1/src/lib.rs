@@ -12,6 +12,7 @@
 //! their limits and failures, a bounded cache, and the [`Follower`] that reads ahead.
 
 mod beacon;
+mod blob_flights;
 mod cache;
 mod endpoint;
 mod failure;

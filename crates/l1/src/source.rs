@@ -2,6 +2,7 @@
 
 use crate::{
     beacon::Beacon,
+    blob_flights::BlobFlights,
     cache::Cache,
     endpoint::{Endpoint, EndpointStatus},
     failure::{L1Error, OptionsError},
@@ -34,6 +35,7 @@ struct Inner {
     options: L1Options,
     pool: Pool,
     beacon: Beacon,
+    blob_flights: BlobFlights,
     cache: Mutex<Caches>,
 }
 
@@ -70,6 +72,7 @@ impl L1Source {
                 rollup,
                 pool: Pool::new(endpoints, options.patience),
                 beacon,
+                blob_flights: BlobFlights::default(),
                 cache: Mutex::new(caches),
                 options,
             }),
@@ -182,6 +185,9 @@ impl L1Source {
         block: &L1BlockRef,
         hashes: &[B256],
     ) -> Result<Vec<Box<Blob>>, L1Error> {
+        if let Some(blobs) = self.inner.blob_flights.take(block.hash, hashes).await {
+            return Ok(blobs);
+        }
         let missing = match self.inner.beacon.blobs(block, hashes).await {
             Err(error @ L1Error::BlobsMissing { .. }) => error,
             result => return result,
@@ -198,6 +204,22 @@ impl L1Source {
             }
             _ => Err(missing),
         }
+    }
+
+    /// Begins to fetch the blobs that derivation may ask for when it comes to this block.
+    pub(crate) fn foresee_blobs(&self, block: &L1Block) {
+        let hashes: Vec<B256> = block
+            .inbox
+            .iter()
+            .flat_map(|inbox| inbox.transaction.blob_versioned_hashes())
+            .copied()
+            .collect();
+        if hashes.is_empty() {
+            return;
+        }
+        let (source, at, wanted) = (self.clone(), block.header.block_ref(), hashes.clone());
+        let fetch = async move { source.inner.beacon.blobs(&at, &wanted).await };
+        self.inner.blob_flights.begin(at.hash, hashes, fetch);
     }
 
     /// An account and slots of its storage, proven from the state root of a block.

@@ -96,7 +96,7 @@ pub(crate) struct Net {
 impl Net {
     pub(crate) fn start(peers: &Peers, plan: &Plan) -> Self {
         let deadline = Deadline::after(LIMIT);
-        let folder = Folder::new(plan.name);
+        let folder = Folder::new(&format!("live-{}", plan.name));
         let genesis_time = l1::now() - plan.behind;
         let l1_genesis = l1::genesis(peers, genesis_time);
         let l1 = L1::start(peers, &folder, &l1_genesis, genesis_time, deadline);

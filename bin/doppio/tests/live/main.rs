@@ -17,6 +17,8 @@ mod compare;
 mod l1;
 mod l2;
 mod peers;
+#[allow(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "../support/process.rs"]
 mod process;
 mod rpc;
 mod users;

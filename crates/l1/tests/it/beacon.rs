@@ -3,13 +3,17 @@
 use crate::fake::{Chain, Fake, RUNTIME, Rules, commitment, source};
 use alloy_primitives::B256;
 use doppio_l1::{
-    L1Error, L1Source,
+    Follower, FollowerOptions, L1Error, L1Event, L1Source,
     verify::{VerifyError, read_blobs, versioned_hash},
 };
 use doppio_protocol::{L1BlockRef, blob::Blob};
 use doppio_test_vectors::Vectors;
 use serde_json::{Value, json};
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+    time::{Duration, Instant},
+};
 
 static CHAIN: LazyLock<Option<Arc<Chain>>> =
     LazyLock::new(|| Chain::open("blobs-span-brotli-jovian"));
@@ -336,4 +340,32 @@ fn sidecars_of_a_public_node_have_the_commitments_they_say() {
         .collect();
     let found = read_blobs(&hashes, &answer.to_string()).unwrap();
     assert!(found.iter().all(Option::is_some));
+}
+
+#[test]
+fn blobs_of_blocks_that_are_followed_come_before_they_are_asked_for_and_only_once() {
+    let Some(chain) = CHAIN.clone() else {
+        return;
+    };
+    let path = "/eth/v1/beacon/blobs/";
+    let fake = Fake::start(&chain, Rules::default());
+    let source = source(&[&fake], |_| ());
+    let start = chain.expected()[0].header.id();
+    let mut follower = Follower::new(source.clone(), start, FollowerOptions::default());
+    let with_blobs = blocks(&chain);
+    for asked in with_blobs.iter().take(10) {
+        // up to the block, and not beyond
+        while follower.tip().number < asked.0.number {
+            let event = RUNTIME.block_on(follower.next()).unwrap();
+            assert!(matches!(event, L1Event::Block(_)), "{event:?}");
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while fake.asked(path) == 0 {
+            assert!(Instant::now() < deadline, "nobody fetches blobs ahead");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(fetch(&source, asked).unwrap(), expected(&chain, &asked.1));
+    }
+    // however many were fetched ahead: none twice
+    assert!(fake.asked(path) <= with_blobs.len());
 }

@@ -23,7 +23,7 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new(test: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("live-{test}"));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -67,6 +67,14 @@ impl Deadline {
         Self(Instant::now() + limit)
     }
 
+    /// Time has not run out; if it has, says what was waited for.
+    pub(crate) fn check(self, what: &str, error: &str) {
+        assert!(
+            Instant::now() < self.0,
+            "time ran out, waiting until {what}: {error}"
+        );
+    }
+
     /// Asks again and again until there is an answer. `error` of the last question is shown if time
     /// runs out.
     pub(crate) fn wait<T>(self, what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
@@ -75,10 +83,7 @@ impl Deadline {
                 Ok(answer) => return answer,
                 Err(error) => error,
             };
-            assert!(
-                Instant::now() < self.0,
-                "time ran out, waiting until {what}: {error}"
-            );
+            self.check(what, &error);
             thread::sleep(Duration::from_millis(200));
         }
     }
@@ -130,6 +135,11 @@ impl Process {
     /// What it printed so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    /// Arguments that it is given from its next start on.
+    pub(crate) fn add_arguments(&mut self, arguments: &[&str]) {
+        self.command.args(arguments);
     }
 
     /// Ends it at once, as `kill -9` does, and starts it again as it was.

@@ -1,0 +1,15 @@
+//! The rollup node as its users run it: the program itself, over real sockets, on a real L1 (anvil with
+//! the genuine contracts of the OP Stack, from npm).
+//!
+//! One node sequences, with the embedded engine; the other derives the chain from L1 alone. A small
+//! batcher of `doppio-devnet` posts what the first one made. Without npm's packages the tests say loudly
+//! that nothing was tested.
+
+mod admin;
+mod chain;
+mod faults;
+mod net;
+#[allow(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "../support/process.rs"]
+mod process;
+mod reorgs;
