@@ -1,0 +1,400 @@
+//! An L1 on one machine.
+
+use crate::{
+    Account, Call, Chain, ChainOptions, DevnetError, Faults, L1_CHAIN_ID, L1Hardfork, Mining,
+    Programs, Receipt, Reorg, Rpc, SignedTransaction, Supersim, Wallet,
+    anvil::{Anvil, Origin},
+    folder::{self, Folder},
+    front::{Front, Times},
+    hardforks,
+    miner::{self, Miner},
+    service::Service,
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use doppio_protocol::L1BlockRef;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::Read,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Height of the L1 block that rollups begin after: block 1, for anvil gives block 0 a false state
+/// root. So every block that a node may want a proof of (of its contracts, of the unsafe signer) has a
+/// true one.
+pub const ROLLUP_START: u64 = 1;
+
+/// How long a transaction may take into a block.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an L1 is to be like.
+#[derive(Clone, Debug)]
+pub struct DevL1Options {
+    /// anvil and supersim; none for those that npm installed.
+    pub programs: Option<Programs>,
+    /// Where anvil writes what it has no memory for; none for a temporary folder.
+    pub folder: Option<PathBuf>,
+    /// Ethereum's fork, from the first block on.
+    pub hardfork: L1Hardfork,
+    /// Seconds of a slot.
+    pub block_time: u64,
+    /// Blocks from the head to the safe block, and from there to the finalized one.
+    pub slots_per_epoch: u64,
+    /// When blocks are made.
+    pub mining: Mining,
+    /// How long ago block [`ROLLUP_START`] was made, in seconds. With [`Mining::Clock`] the blocks
+    /// since are made at once.
+    pub behind: u64,
+    /// Goes on with a chain that [`DevL1::dump_state`] wrote, instead of a new one. `behind` means
+    /// nothing then; `block_time` must be that chain's.
+    pub state: Option<PathBuf>,
+}
+
+impl Default for DevL1Options {
+    fn default() -> Self {
+        Self {
+            programs: None,
+            folder: None,
+            hardfork: L1Hardfork::default(),
+            block_time: 2,
+            slots_per_epoch: 4,
+            mining: Mining::default(),
+            behind: 0,
+            state: None,
+        }
+    }
+}
+
+/// An L1 while it runs: anvil with the contracts of five OP chains, and a server in front of it that
+/// is its beacon node as well. It ends when dropped.
+#[derive(Debug)]
+pub struct DevL1 {
+    url: String,
+    rpc: Rpc,
+    miner: Arc<Miner>,
+    faults: Faults,
+    options: DevL1Options,
+    genesis_time: u64,
+    supersim: Supersim,
+    chain_config: Value,
+    // in this order: whoever asks anvil ends before it, and it before its folder
+    _service: Service,
+    anvil: Mutex<Anvil>,
+    _folder: Folder,
+}
+
+impl DevL1 {
+    /// Starts an L1, and waits until it has block [`ROLLUP_START`].
+    ///
+    /// # Errors
+    ///
+    /// If a program is missing or does not start.
+    pub async fn start(options: DevL1Options) -> Result<Self, DevnetError> {
+        if options.block_time == 0 || options.slots_per_epoch == 0 {
+            return Err(DevnetError::Options(
+                "an L1 needs a block time and slots in an epoch",
+            ));
+        }
+        let programs = match &options.programs {
+            Some(programs) => programs.clone(),
+            None => Programs::find()?,
+        };
+        let folder = Folder::new(options.folder.clone())?;
+        let supersim = Supersim::open(&programs.supersim)?;
+        let genesis_time = (miner::now().as_secs())
+            .saturating_sub(options.behind)
+            .saturating_sub(options.block_time.saturating_mul(ROLLUP_START));
+        let genesis = supersim.genesis(L1_CHAIN_ID)?;
+        let genesis = hardforks::l1_genesis(genesis, options.hardfork, genesis_time);
+        let chain_config = genesis.get("config").cloned().unwrap_or_default();
+        let origin = match &options.state {
+            None => Origin::Genesis(folder::write(
+                folder.path(),
+                "l1-genesis.json",
+                &genesis.to_string(),
+            )?),
+            Some(state) => Origin::State(state.clone()),
+        };
+        let anvil = Anvil::start(
+            &programs,
+            folder.path(),
+            &origin,
+            options.hardfork,
+            options.slots_per_epoch,
+        )
+        .await?;
+        let rpc = Rpc::new(anvil.url())?;
+        // Otherwise the blocks of a reorganisation would all have one time.
+        let interval = json!([options.block_time]);
+        rpc.call("anvil_setBlockTimestampInterval", interval).await?;
+        let times = Times {
+            // of a chain that goes on, it is what it was
+            genesis_time: rpc.block(0).await?.timestamp,
+            block_time: options.block_time,
+            slots_per_epoch: options.slots_per_epoch,
+        };
+        let miner = Arc::new(Miner::new(options.block_time));
+        let head = rpc.block_number().await?;
+        miner.mine(&rpc, ROLLUP_START.saturating_sub(head)).await?;
+        if options.mining == Mining::Mixed {
+            rpc.call("evm_setAutomine", json!([true])).await?;
+        }
+        let faults = Faults::default();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(DevnetError::Listen)?;
+        let address = listener.local_addr().map_err(DevnetError::Listen)?;
+        let front = Front::new(anvil.url(), times, faults.clone())?;
+        let service = serve(front, listener, Arc::clone(&miner), &options)?;
+        Ok(Self {
+            url: format!("http://{address}"),
+            rpc,
+            miner,
+            faults,
+            options,
+            genesis_time: times.genesis_time,
+            supersim,
+            chain_config,
+            _service: service,
+            anvil: Mutex::new(anvil),
+            _folder: folder,
+        })
+    }
+
+    /// The URL of JSON-RPC, for nodes: it is subject to [`DevL1::faults`], and shows transactions as
+    /// nodes of L1 do.
+    pub fn rpc_url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of the beacon node.
+    pub fn beacon_url(&self) -> &str {
+        &self.url
+    }
+
+    /// anvil itself, for tests: no fault stands in between.
+    pub const fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// Switches for what goes wrong between this L1 and whoever asks it.
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// What it was started with.
+    pub const fn options(&self) -> &DevL1Options {
+        &self.options
+    }
+
+    /// Time of block 0, which slots are counted from.
+    pub const fn genesis_time(&self) -> u64 {
+        self.genesis_time
+    }
+
+    /// The L1's chain configuration as go-ethereum writes it: what `--rollup.l1-chain-config` wants.
+    pub const fn chain_config(&self) -> &Value {
+        &self.chain_config
+    }
+
+    pub(crate) const fn supersim(&self) -> &Supersim {
+        &self.supersim
+    }
+
+    /// anvil's process.
+    pub fn process_id(&self) -> u32 {
+        let anvil = self.anvil.lock().unwrap_or_else(PoisonError::into_inner);
+        anvil.id()
+    }
+
+    /// An error if anvil has ended by itself, with the end of what it printed.
+    ///
+    /// # Errors
+    ///
+    /// [`DevnetError::Ended`].
+    pub fn check(&self) -> Result<(), DevnetError> {
+        let mut anvil = self.anvil.lock().unwrap_or_else(PoisonError::into_inner);
+        anvil.check()
+    }
+
+    /// An account on this L1.
+    pub fn wallet(&self, account: Account) -> Wallet {
+        Wallet::new(self.rpc.clone(), L1_CHAIN_ID, account)
+    }
+
+    /// Writes the files of the first L2 chain (901) with these options into a folder.
+    ///
+    /// # Errors
+    ///
+    /// If the options make no chain, or a file cannot be written.
+    pub async fn chain(&self, folder: &Path, options: ChainOptions) -> Result<Chain, DevnetError> {
+        Chain::write(self, folder, options).await
+    }
+
+    /// The newest block.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer.
+    pub async fn head(&self) -> Result<L1BlockRef, DevnetError> {
+        self.rpc.block_at("latest").await
+    }
+
+    /// Makes blocks, one slot after the other; the last of them. The first one has all transactions
+    /// that wait.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer.
+    pub async fn mine(&self, count: u64) -> Result<L1BlockRef, DevnetError> {
+        self.miner.mine(&self.rpc, count).await
+    }
+
+    /// Lets slots go by without a block, before the next block.
+    pub async fn skip_slots(&self, slots: u64) {
+        self.miner.skip(slots).await;
+    }
+
+    /// Stops the clock: there are no blocks until [`DevL1::resume`], but by [`DevL1::mine`].
+    pub async fn pause(&self) {
+        self.miner.pause().await;
+    }
+
+    /// Starts the clock again. The slots that went by have no block.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer.
+    pub async fn resume(&self) -> Result<(), DevnetError> {
+        self.miner.resume(&self.rpc).await
+    }
+
+    /// Replaces the newest blocks by as many others, however final they are; the new head.
+    ///
+    /// # Errors
+    ///
+    /// [`DevnetError::TooDeep`] if the block that rollups begin after would be one of them.
+    pub async fn reorg(&self, depth: u64, content: Reorg) -> Result<L1BlockRef, DevnetError> {
+        self.miner.reorg(&self.rpc, depth, content).await
+    }
+
+    /// Takes the newest blocks away, and their transactions; the new head.
+    ///
+    /// # Errors
+    ///
+    /// [`DevnetError::TooDeep`] if the block that rollups begin after would be one of them.
+    pub async fn rollback(&self, depth: u64) -> Result<L1BlockRef, DevnetError> {
+        self.miner.rollback(&self.rpc, depth).await
+    }
+
+    /// Sets what an account has, in wei.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer.
+    pub async fn set_balance(&self, account: Address, wei: U256) -> Result<(), DevnetError> {
+        let params = json!([account, wei]);
+        self.rpc.call("anvil_setBalance", params).await.map(drop)
+    }
+
+    /// Sets the code of an account.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer.
+    pub async fn set_code(&self, account: Address, code: &Bytes) -> Result<(), DevnetError> {
+        let params = json!([account, code]);
+        self.rpc.call("anvil_setCode", params).await.map(drop)
+    }
+
+    /// The code of an account.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer.
+    pub async fn code(&self, account: Address) -> Result<Bytes, DevnetError> {
+        self.rpc.get("eth_getCode", json!([account, "latest"])).await
+    }
+
+    /// Waits until transactions are in blocks; their receipts. Where blocks are made on demand only,
+    /// one is made.
+    ///
+    /// # Errors
+    ///
+    /// [`DevnetError::NotIncluded`] if one is in none within a minute; [`DevnetError::Reverted`] if one
+    /// fails.
+    pub async fn include(&self, hashes: &[B256]) -> Result<Vec<Receipt>, DevnetError> {
+        if self.options.mining == Mining::OnDemand {
+            self.mine(1).await?;
+        }
+        let mut receipts = Vec::new();
+        for hash in hashes {
+            let receipt = self.rpc.wait_for(*hash, PATIENCE).await?;
+            receipts.push(receipt.succeeded()?);
+        }
+        Ok(receipts)
+    }
+
+    /// Sends a transaction and waits until it is in a block; its receipt.
+    ///
+    /// # Errors
+    ///
+    /// As [`DevL1::include`], or if anvil refuses it.
+    pub async fn execute(&self, from: Account, call: &Call) -> Result<Receipt, DevnetError> {
+        let hash = self.wallet(from).send(call).await?;
+        let receipts = self.include(&[hash]).await?;
+        let receipt = receipts.into_iter().next();
+        receipt.ok_or_else(|| self.rpc.unexpected("eth_getTransactionReceipt", "nothing"))
+    }
+
+    /// Signs a transaction for an L1 block that is yet to be, such as one of a [`Reorg::With`].
+    ///
+    /// # Errors
+    ///
+    /// If the account's key is none.
+    pub fn sign(
+        &self,
+        from: Account,
+        call: &Call,
+        nonce: u64,
+    ) -> Result<SignedTransaction, DevnetError> {
+        self.wallet(from).sign(call, nonce)
+    }
+
+    /// Writes the whole chain into a file, for [`DevL1Options::state`]. anvil keeps the state of every
+    /// block: a chain of hundreds of blocks takes long and makes a large file.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer, or the file cannot be written.
+    pub async fn dump_state(&self, file: &Path) -> Result<(), DevnetError> {
+        const METHOD: &str = "anvil_dumpState";
+        let _alone = self.miner.alone().await;
+        let packed: Bytes = self.rpc.get(METHOD, json!([true])).await?;
+        let mut plain = Vec::new();
+        doppio_compression::gunzip(&packed, MAX_STATE)
+        fs::write(file, plain).map_err(DevnetError::io(file))
+    }
+}
+
+/// Starts what stands around anvil.
+fn serve(
+    front: Front,
+    listener: TcpListener,
+    miner: Arc<Miner>,
+    options: &DevL1Options,
+) -> Result<Service, DevnetError> {
+    let has_clock = options.mining != Mining::OnDemand;
+    let front = Arc::new(front);
+    let rpc = front.anvil().clone();
+    Service::start("devnet-l1", move || async move {
+        let clock = async {
+            if has_clock {
+                miner.run(rpc).await;
+            }
+        };
+        tokio::join!(front.run(listener), clock);
+    })
+    .map_err(DevnetError::Listen)
+}
