@@ -1,10 +1,7 @@
 //! anvil as a child process.
 
 use crate::{
-    DevnetError, L1Hardfork,
-    process::ChildProcess,
-    programs::Programs,
-    rpc::Rpc,
+    DevnetError, L1Hardfork, process::ChildProcess, programs::Programs, rpc::Rpc,
     supersim::L1_CHAIN_ID,
 };
 use serde_json::json;
@@ -60,6 +57,8 @@ impl Anvil {
             .args(["--hardfork", hardfork.name()])
             .args(["--slots-in-an-epoch", &slots_per_epoch.to_string()])
             .args(["--no-mining", "--no-request-size-limit"])
+            // so that it takes a transaction whose blobs it was not given
+            .arg("--auto-impersonate")
             .arg("--cache-path")
             .arg(folder);
         let (mut process, lines) = ChildProcess::start(&programs.anvil, &mut command)?;

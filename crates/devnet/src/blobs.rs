@@ -1,26 +1,57 @@
-//! Commitments and proofs of blobs.
+//! Blobs: their commitments and proofs, and where they are kept.
+//!
+//! anvil is never shown a blob. It would take it for a part of the transaction, and make the root of a
+//! block's transactions of it: a node that checks the root refuses such a block. So blobs are taken
+//! off transactions on their way in, as nodes of L1 do it for good reasons.
 
 use crate::{DevnetError, SidecarForm};
-use alloy_consensus::BlobTransactionSidecar;
+use alloy_consensus::{EthereumTxEnvelope, Signed, TxEip4844, TxEip4844WithSidecar};
 use alloy_eips::{
-    eip4844::Blob as SidecarBlob,
+    eip2718::{Decodable2718, Encodable2718},
+    eip4844::{Blob as SidecarBlob, BlobTransactionSidecar},
     eip7594::{BlobTransactionSidecarEip7594, BlobTransactionSidecarVariant},
 };
-use alloy_primitives::{B256, FixedBytes};
-use c_kzg::{Bytes48, KzgSettings, ethereum_kzg_settings};
-use doppio_protocol::blob::Blob;
+use alloy_primitives::{B256, Bytes, FixedBytes};
+use c_kzg::{KzgSettings, ethereum_kzg_settings};
+use doppio_protocol::blob::{BLOB_SIZE, Blob};
 use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    fs,
+    io::Read,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use thiserror::Error;
 
+/// EIP-2718 type byte of transactions with blobs.
+const BLOB_TX_TYPE: u8 = 3;
 /// No table of precomputed points: its making takes longer than it saves here.
 const PRECOMPUTE: u64 = 0;
 /// First byte of a versioned hash (EIP-4844).
 const VERSION: u8 = 1;
+/// Most blobs that are read from a file: 2.7 GB.
+const MAX_KEPT: u64 = 20_000;
 
 /// What belongs to a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Proven {
     pub(crate) commitment: FixedBytes<48>,
     pub(crate) proof: FixedBytes<48>,
+}
+
+/// A transaction as it comes in.
+type WithSidecar = EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecarVariant>>;
+
+/// Why a transaction with blobs is refused.
+#[derive(Debug, Error)]
+pub(crate) enum SidecarError {
+    /// It cannot be read, or has no blobs with it.
+    #[error("not a transaction with its blobs, commitments and proofs: {0}")]
+    Form(alloy_eips::eip2718::Eip2718Error),
+    /// Blobs, commitments, proofs and versioned hashes do not belong together.
+    #[error("the transaction's blobs are not what it says: {0}")]
+    Proof(String),
 }
 
 fn kzg() -> &'static KzgSettings {
@@ -31,31 +62,24 @@ fn kzg_error(error: &c_kzg::Error) -> DevnetError {
     DevnetError::Kzg(error.to_string())
 }
 
-fn commitment(blob: &c_kzg::Blob) -> Result<Bytes48, DevnetError> {
-    let commitment = kzg().blob_to_kzg_commitment(blob);
-    Ok(commitment.map_err(|error| kzg_error(&error))?.to_bytes())
-}
-
 /// The versioned hash that a transaction names this blob by.
 ///
 /// # Errors
 ///
 /// If a field element of the blob is none.
 pub fn versioned_hash(blob: &Blob) -> Result<B256, DevnetError> {
-    let commitment = commitment(&c_kzg::Blob::new(*blob))?;
-    Ok(hash_of_commitment(commitment.as_slice()))
-}
-
-fn hash_of_commitment(commitment: &[u8]) -> B256 {
-    let mut hash = B256::from(<[u8; 32]>::from(Sha256::digest(commitment)));
+    let commitment = kzg().blob_to_kzg_commitment(&c_kzg::Blob::new(*blob));
+    let commitment = commitment.map_err(|error| kzg_error(&error))?.to_bytes();
+    let mut hash = B256::from(<[u8; 32]>::from(Sha256::digest(commitment.as_slice())));
     hash[0] = VERSION;
-    hash
+    Ok(hash)
 }
 
 /// Commitment and proof of a blob.
 pub(crate) fn prove(blob: &Blob) -> Result<Proven, DevnetError> {
     let blob = c_kzg::Blob::new(*blob);
-    let commitment = commitment(&blob)?;
+    let commitment = kzg().blob_to_kzg_commitment(&blob);
+    let commitment = commitment.map_err(|error| kzg_error(&error))?.to_bytes();
     let proof = kzg().compute_blob_kzg_proof(&blob, &commitment);
     let proof = proof.map_err(|error| kzg_error(&error))?.to_bytes();
     Ok(Proven {
@@ -69,42 +93,94 @@ pub(crate) async fn sidecar(
     blobs: Vec<Box<Blob>>,
     form: SidecarForm,
 ) -> Result<BlobTransactionSidecarVariant, DevnetError> {
-    // Cell proofs take their time.
-    let making = tokio::task::spawn_blocking(move || make_sidecar(&blobs, form));
-    making
+    blocking(move || {
+        let blobs = blobs.iter().map(|blob| SidecarBlob::from(**blob)).collect();
+        let made = match form {
+            SidecarForm::Blob => {
+                BlobTransactionSidecar::try_from_blobs_with_settings(blobs, kzg()).map(Into::into)
+            }
+            SidecarForm::Cells => {
+                BlobTransactionSidecarEip7594::try_from_blobs_with_settings(blobs, kzg())
+                    .map(Into::into)
+            }
+        };
+        made.map_err(|error| kzg_error(&error))
+    })
+    .await
+}
+
+/// Does what takes its time where nobody waits for the thread.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DevnetError> + Send + 'static,
+) -> Result<T, DevnetError> {
+    tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| DevnetError::Kzg(error.to_string()))?
 }
 
-fn make_sidecar(
-    blobs: &[Box<Blob>],
-    form: SidecarForm,
-) -> Result<BlobTransactionSidecarVariant, DevnetError> {
-    let mut commitments = Vec::new();
-    let mut proofs = Vec::new();
-    for blob in blobs {
-        match form {
-            SidecarForm::Blob => {
-                let Proven { commitment, proof } = prove(blob)?;
-                commitments.push(commitment);
-                proofs.push(proof);
-            }
-            SidecarForm::Cells => {
-                let blob = c_kzg::Blob::new(**blob);
-                commitments.push(FixedBytes::from_slice(commitment(&blob)?.as_slice()));
-                let (_, cells) = kzg()
-                    .compute_cells_and_kzg_proofs(&blob)
-                    .map_err(|error| kzg_error(&error))?;
-                let cells = cells.iter().map(|proof| proof.to_bytes());
-                proofs.extend(cells.map(|proof| FixedBytes::from_slice(proof.as_slice())));
-            }
-        }
+/// The blobs of all transactions so far, by versioned hash. Clones are the same store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BlobStore(Arc<Mutex<HashMap<B256, Arc<Blob>>>>);
+
+impl BlobStore {
+    fn blobs(&self) -> MutexGuard<'_, HashMap<B256, Arc<Blob>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let blobs = blobs.iter().map(|blob| SidecarBlob::from(**blob)).collect();
-    Ok(match form {
-        SidecarForm::Blob => BlobTransactionSidecar::new(blobs, commitments, proofs).into(),
-        SidecarForm::Cells => {
-            BlobTransactionSidecarEip7594::new(blobs, commitments, proofs).into()
+
+    /// A blob.
+    pub(crate) fn get(&self, hash: &B256) -> Option<Arc<Blob>> {
+        self.blobs().get(hash).cloned()
+    }
+
+    /// A transaction without its blobs, which are kept. Others stay as they are.
+    pub(crate) fn take_off(&self, raw: Bytes) -> Result<Bytes, SidecarError> {
+        if raw.first() != Some(&BLOB_TX_TYPE) {
+            return Ok(raw);
         }
-    })
+        let transaction = WithSidecar::decode_2718_exact(&raw).map_err(SidecarError::Form)?;
+        let EthereumTxEnvelope::Eip4844(signed) = transaction else {
+            return Ok(raw);
+        };
+        let (transaction, signature, hash) = signed.into_parts();
+        let (transaction, sidecar) = transaction.into_parts();
+        let hashes = &transaction.blob_versioned_hashes;
+        sidecar
+            .validate(hashes, kzg())
+            .map_err(|error| SidecarError::Proof(error.to_string()))?;
+        let mut blobs = self.blobs();
+        for (hash, blob) in hashes.iter().zip(sidecar.into_blobs()) {
+            blobs.insert(*hash, Arc::new(blob.0));
+        }
+        let bare: EthereumTxEnvelope<TxEip4844> =
+            Signed::new_unchecked(transaction, signature, hash).into();
+        Ok(bare.encoded_2718().into())
+    }
+
+    /// Writes all blobs into a file, one behind the other.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), DevnetError> {
+        let blobs: Vec<_> = self
+            .blobs()
+            .values()
+            .map(|blob| blob.as_slice())
+            .collect::<Vec<_>>()
+            .concat();
+        fs::write(file, blobs).map_err(DevnetError::io(file))
+    }
+
+    /// Reads what [`BlobStore::write`] wrote.
+    pub(crate) fn read(file: &Path) -> Result<Self, DevnetError> {
+        let mut bytes = Vec::new();
+        fs::File::open(file)
+            .and_then(|open| {
+                open.take(MAX_KEPT * BLOB_SIZE as u64)
+                    .read_to_end(&mut bytes)
+            })
+            .map_err(DevnetError::io(file))?;
+        let (blobs, _) = bytes.as_chunks::<BLOB_SIZE>();
+        let store = Self::default();
+        for blob in blobs {
+            store.blobs().insert(versioned_hash(blob)?, Arc::new(*blob));
+        }
+        Ok(store)
+    }
 }

@@ -4,7 +4,11 @@ use crate::{programs::ProgramsError, supersim::SupersimError};
 use alloy_primitives::B256;
 use doppio_engine::GenesisError;
 use doppio_protocol::{
-    config::{CheckError, ChainConfigError, L1ConfigError},
+    batch::SpanWriteError,
+    blob::BlobError,
+    config::{ChainConfigError, L1ConfigError},
+    frame::SplitError,
+    l2::L2BlockError,
 };
 use doppio_rpc::{CallError, UrlError};
 use std::{
@@ -97,8 +101,8 @@ pub enum DevnetError {
     /// A key that cannot be derived, or a signature that cannot be made.
     #[error("{0}")]
     Key(String),
-    /// KZG fails: a blob with a field element that is none.
-    #[error("the blob has no KZG commitment: {0}")]
+    /// KZG fails: a blob with a field element that is none, or a proof that does not hold.
+    #[error("KZG: {0}")]
     Kzg(String),
     /// A transaction is not in a block in time.
     #[error("transaction {hash} is in no block after {after:?}")]
@@ -124,11 +128,8 @@ pub enum DevnetError {
         /// The contract's.
         found: u64,
     },
-    /// The options make no rollup configuration that op-node would take.
+    /// The options make no rollup configuration that a node would take.
     #[error("rollup.json would be refused: {0}")]
-    Rollup(#[from] CheckError),
-    /// The parts of the configuration do not fit.
-    #[error(transparent)]
     Chain(#[from] ChainConfigError),
     /// The L1's chain configuration is refused.
     #[error(transparent)]
@@ -136,9 +137,24 @@ pub enum DevnetError {
     /// The options make no genesis that can be executed.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
-    /// The options contradict each other.
+    /// The options make no L1.
     #[error("{0}")]
     Options(&'static str),
+    /// The first L2 block, which no batch describes.
+    #[error("L2 block {0} is the first one, and no batch describes it")]
+    NoBatch(u64),
+    /// An L2 block that cannot be read.
+    #[error(transparent)]
+    L2Block(#[from] L2BlockError),
+    /// Blocks that make no span batch.
+    #[error(transparent)]
+    Span(#[from] SpanWriteError),
+    /// A channel that cannot be cut into frames.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// Data that does not fit into a blob.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
 }
 
 impl DevnetError {

@@ -151,7 +151,8 @@ pub(crate) fn l1_genesis(mut genesis: Value, hardfork: L1Hardfork, time: u64) ->
         for (fork, name, target, max, fraction) in L1_FORKS {
             if fork <= hardfork {
                 config.insert(format!("{name}Time"), json!(0));
-                let entry = json!({"target": target, "max": max, "baseFeeUpdateFraction": fraction});
+                let entry =
+                    json!({"target": target, "max": max, "baseFeeUpdateFraction": fraction});
                 schedule.insert(name.to_owned(), entry);
             }
         }
@@ -166,6 +167,10 @@ pub(crate) fn l1_genesis(mut genesis: Value, hardfork: L1Hardfork, time: u64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Programs, Supersim};
+    use doppio_engine::Genesis;
+    use doppio_protocol::config::RollupConfig;
+    use doppio_test_vectors::Vectors;
 
     #[test]
     fn a_schedule_counts_from_the_first_block() {
@@ -175,14 +180,21 @@ mod tests {
         assert_eq!(times.time(Fork::Delta), Some(1007));
         assert_eq!(times.time(Fork::Jovian), Some(1020));
         assert_eq!(times.time(Fork::Karst), None);
-        assert_eq!(schedule.with(Fork::Jovian, None).times(1000).time(Fork::Jovian), None);
+        assert_eq!(
+            schedule
+                .with(Fork::Jovian, None)
+                .times(1000)
+                .time(Fork::Jovian),
+            None
+        );
     }
 
     /// `01 ‖ denominator ‖ elasticity ‖ minimum base fee`, as go-ethereum's op-geth writes it.
     #[test]
     fn extra_data_has_the_form_of_the_first_blocks_fork() {
         let genesis = json!({"config": {"interopTime": 0, "jovianTime": 5}, "extraData": "0x00000000fa00000006", "excessBlobGas": "0x0"});
-        let extra_data = |forks: &ForkSchedule| l2_genesis(genesis.clone(), forks, 9)["extraData"].clone();
+        let extra_data =
+            |forks: &ForkSchedule| l2_genesis(genesis.clone(), forks, 9)["extraData"].clone();
         let jovian = ForkSchedule::at_genesis(Fork::Jovian);
         assert_eq!(extra_data(&jovian), "0x01000000fa000000060000000000000000");
         assert_eq!(extra_data(&ForkSchedule::default()), "0x00000000fa00000006");
@@ -190,5 +202,39 @@ mod tests {
         let early = l2_genesis(genesis, &ForkSchedule::at_genesis(Fork::Canyon), 9);
         let expected = json!({"config": {"regolithTime": 0, "canyonTime": 0, "shanghaiTime": 0}, "extraData": "0x", "timestamp": "0x9"});
         assert_eq!(early, expected);
+    }
+
+    /// The hashes are op-geth's, of chains that were made with other tools: one has all forks one
+    /// after the other, one Jovian later.
+    #[test]
+    fn the_first_blocks_of_recorded_chains_come_out_again() {
+        let Some(vectors) = Vectors::find("recorded") else {
+            return;
+        };
+        let supersim = Supersim::open(&Programs::find().unwrap().supersim).unwrap();
+        let genesis = supersim.genesis(901).unwrap();
+        let mut chains = 0;
+        for name in vectors.list("") {
+            if !vectors.path(&name).join("rollup.json").is_file() {
+                continue;
+            }
+            let rollup = vectors.text(format!("{name}/rollup.json"));
+            let rollup = RollupConfig::parse(&rollup, true).unwrap().config;
+            let begin = rollup.genesis.l2_time;
+            let mut forks = ForkSchedule(BTreeMap::new());
+            for fork in Fork::ALL {
+                let after = rollup
+                    .forks
+                    .time(fork)
+                    .map(|time| time.saturating_sub(begin));
+                forks = forks.with(fork, after);
+            }
+            assert_eq!(forks.times(begin), rollup.forks, "{name}");
+            let ours = l2_genesis(genesis.clone(), &forks, begin).to_string();
+            let ours = Genesis::parse(&ours, None).unwrap();
+            assert_eq!(ours.hash, rollup.genesis.l2.hash, "{name}");
+            chains += 1;
+        }
+        assert!(chains >= 8, "{chains}");
     }
 }

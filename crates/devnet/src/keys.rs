@@ -115,14 +115,26 @@ mod tests {
         let known = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         let key = b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
         assert_eq!((user.address, user.key), (known, key));
-        assert_eq!(user.key_hex(), "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+        assert_eq!(
+            user.key_hex(),
+            "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+        );
         let keys = ChainKeys::of(901).unwrap();
-        assert_eq!(keys.batcher.address, address!("e6FB5f4Cc65D6BF7Fd10C394caeE2891bd4E964f"));
-        assert_eq!(keys.sequencer.address, address!("47b9861aBe271606C965d81ac2E21D68807a2d22"));
+        assert_eq!(
+            keys.batcher.address,
+            address!("e6FB5f4Cc65D6BF7Fd10C394caeE2891bd4E964f")
+        );
+        assert_eq!(
+            keys.sequencer.address,
+            address!("47b9861aBe271606C965d81ac2E21D68807a2d22")
+        );
         let owner = address!("Ad0eaC6C586E30652553c985E9B1837D05f6Ae37");
         assert_eq!(keys.system_config_owner.address, owner);
         let guardian = Account::guardian(900).unwrap().address.to_string();
-        assert!(guardian.starts_with("0x9E6a") && guardian.ends_with("793A"), "{guardian}");
+        assert!(
+            guardian.starts_with("0x9E6a") && guardian.ends_with("793A"),
+            "{guardian}"
+        );
         assert!(Account::at("44'/sixty").is_err());
         // a key is not printed by accident
         assert!(!format!("{user:?}").contains("ac0974"));

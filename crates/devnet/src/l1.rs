@@ -4,6 +4,7 @@ use crate::{
     Account, Call, Chain, ChainOptions, DevnetError, Faults, L1_CHAIN_ID, L1Hardfork, Mining,
     Programs, Receipt, Reorg, Rpc, SignedTransaction, Supersim, Wallet,
     anvil::{Anvil, Origin},
+    blobs::BlobStore,
     folder::{self, Folder},
     front::{Front, Times},
     hardforks,
@@ -12,6 +13,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use doppio_protocol::L1BlockRef;
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -19,7 +21,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Height of the L1 block that rollups begin after: block 1, for anvil gives block 0 a false state
@@ -27,8 +29,14 @@ use std::{
 /// true one.
 pub const ROLLUP_START: u64 = 1;
 
-/// How long a transaction may take into a block.
+/// Longest state that is written to a file.
+const MAX_STATE: u64 = 4 << 30;
+/// How long a transaction may take into a block, and a block to come.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Most blocks that are made on demand for one transaction.
+const BLOCKS_FOR_A_TRANSACTION: usize = 20;
+/// Time between two questions whether it is there.
+const POLL: Duration = Duration::from_millis(50);
 
 /// What an L1 is to be like.
 #[derive(Clone, Debug)]
@@ -73,12 +81,16 @@ impl Default for DevL1Options {
 #[derive(Debug)]
 pub struct DevL1 {
     url: String,
+    /// The server without faults.
     rpc: Rpc,
+    /// anvil itself.
+    anvil_rpc: Rpc,
+    blobs: BlobStore,
     miner: Arc<Miner>,
     faults: Faults,
     options: DevL1Options,
     genesis_time: u64,
-    supersim: Supersim,
+    supersim: PathBuf,
     chain_config: Value,
     // in this order: whoever asks anvil ends before it, and it before its folder
     _service: Service,
@@ -103,11 +115,10 @@ impl DevL1 {
             None => Programs::find()?,
         };
         let folder = Folder::new(options.folder.clone())?;
-        let supersim = Supersim::open(&programs.supersim)?;
         let genesis_time = (miner::now().as_secs())
             .saturating_sub(options.behind)
             .saturating_sub(options.block_time.saturating_mul(ROLLUP_START));
-        let genesis = supersim.genesis(L1_CHAIN_ID)?;
+        let genesis = Supersim::open(&programs.supersim)?.genesis(L1_CHAIN_ID)?;
         let genesis = hardforks::l1_genesis(genesis, options.hardfork, genesis_time);
         let chain_config = genesis.get("config").cloned().unwrap_or_default();
         let origin = match &options.state {
@@ -126,35 +137,43 @@ impl DevL1 {
             options.slots_per_epoch,
         )
         .await?;
-        let rpc = Rpc::new(anvil.url())?;
+        let anvil_rpc = Rpc::new(anvil.url())?;
         // Otherwise the blocks of a reorganisation would all have one time.
         let interval = json!([options.block_time]);
-        rpc.call("anvil_setBlockTimestampInterval", interval).await?;
+        anvil_rpc
+            .call("anvil_setBlockTimestampInterval", interval)
+            .await?;
+        let blobs = match &options.state {
+            Some(state) if blobs_of(state).exists() => BlobStore::read(&blobs_of(state))?,
+            _ => BlobStore::default(),
+        };
+        let miner = Arc::new(Miner::new(options.block_time, blobs.clone()));
+        begin(&anvil_rpc, &miner, &options).await?;
         let times = Times {
             // of a chain that goes on, it is what it was
-            genesis_time: rpc.block(0).await?.timestamp,
+            genesis_time: anvil_rpc.block(0).await?.timestamp,
             block_time: options.block_time,
             slots_per_epoch: options.slots_per_epoch,
         };
-        let miner = Arc::new(Miner::new(options.block_time));
-        let head = rpc.block_number().await?;
-        miner.mine(&rpc, ROLLUP_START.saturating_sub(head)).await?;
-        if options.mining == Mining::Mixed {
-            rpc.call("evm_setAutomine", json!([true])).await?;
-        }
         let faults = Faults::default();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(DevnetError::Listen)?;
-        let address = listener.local_addr().map_err(DevnetError::Listen)?;
-        let front = Front::new(anvil.url(), times, faults.clone())?;
-        let service = serve(front, listener, Arc::clone(&miner), &options)?;
+        let front = Front::new(anvil.url(), times, blobs.clone(), faults.clone())?;
+        let (listener, url) = listen()?;
+        let (listener_without_faults, url_without_faults) = listen()?;
+        let clock = (options.mining != Mining::OnDemand).then(|| Arc::clone(&miner));
+        let service = Service::start("devnet-l1", move || {
+            serve(front, listener, listener_without_faults, clock)
+        })
+        .map_err(DevnetError::Listen)?;
         Ok(Self {
-            url: format!("http://{address}"),
-            rpc,
+            url,
+            rpc: Rpc::new(&url_without_faults)?,
+            anvil_rpc,
+            blobs,
             miner,
             faults,
             options,
             genesis_time: times.genesis_time,
-            supersim,
+            supersim: programs.supersim,
             chain_config,
             _service: service,
             anvil: Mutex::new(anvil),
@@ -162,8 +181,7 @@ impl DevL1 {
         })
     }
 
-    /// The URL of JSON-RPC, for nodes: it is subject to [`DevL1::faults`], and shows transactions as
-    /// nodes of L1 do.
+    /// The URL of JSON-RPC, for nodes: it is subject to [`DevL1::faults`].
     pub fn rpc_url(&self) -> &str {
         &self.url
     }
@@ -173,7 +191,8 @@ impl DevL1 {
         &self.url
     }
 
-    /// anvil itself, for tests: no fault stands in between.
+    /// JSON-RPC for tests: the same, but for the faults. anvil's own methods (`anvil_*`, `evm_*`) are
+    /// there too; [`DevL1`]'s methods take care of what must go along with them.
     pub const fn rpc(&self) -> &Rpc {
         &self.rpc
     }
@@ -198,8 +217,8 @@ impl DevL1 {
         &self.chain_config
     }
 
-    pub(crate) const fn supersim(&self) -> &Supersim {
-        &self.supersim
+    pub(crate) fn supersim(&self) -> Result<Supersim, DevnetError> {
+        Ok(Supersim::open(&self.supersim)?)
     }
 
     /// anvil's process.
@@ -241,14 +260,30 @@ impl DevL1 {
         self.rpc.block_at("latest").await
     }
 
+    /// Waits until there is a block of this height.
+    ///
+    /// # Errors
+    ///
+    /// [`DevnetError::NoBlock`] if there is none in a minute.
+    pub async fn wait_for_block(&self, number: u64) -> Result<L1BlockRef, DevnetError> {
+        let start = Instant::now();
+        while self.head().await?.number < number {
+            if start.elapsed() >= PATIENCE {
+                return Err(self.rpc.no_block(number));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        self.rpc.block(number).await
+    }
+
     /// Makes blocks, one slot after the other; the last of them. The first one has all transactions
-    /// that wait.
+    /// that wait. With a clock, the chain's time so runs ahead of it, and the clock waits.
     ///
     /// # Errors
     ///
     /// If anvil does not answer.
     pub async fn mine(&self, count: u64) -> Result<L1BlockRef, DevnetError> {
-        self.miner.mine(&self.rpc, count).await
+        self.miner.mine(&self.anvil_rpc, count).await
     }
 
     /// Lets slots go by without a block, before the next block.
@@ -267,7 +302,7 @@ impl DevL1 {
     ///
     /// If anvil does not answer.
     pub async fn resume(&self) -> Result<(), DevnetError> {
-        self.miner.resume(&self.rpc).await
+        self.miner.resume(&self.anvil_rpc).await
     }
 
     /// Replaces the newest blocks by as many others, however final they are; the new head.
@@ -276,7 +311,7 @@ impl DevL1 {
     ///
     /// [`DevnetError::TooDeep`] if the block that rollups begin after would be one of them.
     pub async fn reorg(&self, depth: u64, content: Reorg) -> Result<L1BlockRef, DevnetError> {
-        self.miner.reorg(&self.rpc, depth, content).await
+        self.miner.reorg(&self.anvil_rpc, depth, content).await
     }
 
     /// Takes the newest blocks away, and their transactions; the new head.
@@ -285,7 +320,7 @@ impl DevL1 {
     ///
     /// [`DevnetError::TooDeep`] if the block that rollups begin after would be one of them.
     pub async fn rollback(&self, depth: u64) -> Result<L1BlockRef, DevnetError> {
-        self.miner.rollback(&self.rpc, depth).await
+        self.miner.rollback(&self.anvil_rpc, depth).await
     }
 
     /// Sets what an account has, in wei.
@@ -295,7 +330,8 @@ impl DevL1 {
     /// If anvil does not answer.
     pub async fn set_balance(&self, account: Address, wei: U256) -> Result<(), DevnetError> {
         let params = json!([account, wei]);
-        self.rpc.call("anvil_setBalance", params).await.map(drop)
+        self.rpc.call("anvil_setBalance", params).await?;
+        Ok(())
     }
 
     /// Sets the code of an account.
@@ -305,7 +341,8 @@ impl DevL1 {
     /// If anvil does not answer.
     pub async fn set_code(&self, account: Address, code: &Bytes) -> Result<(), DevnetError> {
         let params = json!([account, code]);
-        self.rpc.call("anvil_setCode", params).await.map(drop)
+        self.rpc.call("anvil_setCode", params).await?;
+        Ok(())
     }
 
     /// The code of an account.
@@ -314,26 +351,44 @@ impl DevL1 {
     ///
     /// If anvil does not answer.
     pub async fn code(&self, account: Address) -> Result<Bytes, DevnetError> {
-        self.rpc.get("eth_getCode", json!([account, "latest"])).await
+        self.rpc
+            .get("eth_getCode", json!([account, "latest"]))
+            .await
     }
 
     /// Waits until transactions are in blocks; their receipts. Where blocks are made on demand only,
-    /// one is made.
+    /// as many are made as it takes: one, unless there are too many blobs.
     ///
     /// # Errors
     ///
-    /// [`DevnetError::NotIncluded`] if one is in none within a minute; [`DevnetError::Reverted`] if one
-    /// fails.
+    /// [`DevnetError::NotIncluded`] if one is in none within a minute, or within 20 blocks that are
+    /// made for it; [`DevnetError::Reverted`] if one fails.
     pub async fn include(&self, hashes: &[B256]) -> Result<Vec<Receipt>, DevnetError> {
-        if self.options.mining == Mining::OnDemand {
-            self.mine(1).await?;
-        }
         let mut receipts = Vec::new();
         for hash in hashes {
-            let receipt = self.rpc.wait_for(*hash, PATIENCE).await?;
+            let receipt = match self.options.mining {
+                Mining::OnDemand => self.mine_for(*hash).await?,
+                Mining::Clock | Mining::Mixed => self.rpc.wait_for(*hash, PATIENCE).await?,
+            };
             receipts.push(receipt.succeeded()?);
         }
         Ok(receipts)
+    }
+
+    /// Makes blocks until a transaction is in one.
+    async fn mine_for(&self, hash: B256) -> Result<Receipt, DevnetError> {
+        let start = Instant::now();
+        for _ in 0..BLOCKS_FOR_A_TRANSACTION {
+            if let Some(receipt) = self.rpc.receipt(hash).await? {
+                return Ok(receipt);
+            }
+            self.mine(1).await?;
+        }
+        let receipt = self.rpc.receipt(hash).await?;
+        receipt.ok_or_else(|| DevnetError::NotIncluded {
+            hash,
+            after: start.elapsed(),
+        })
     }
 
     /// Sends a transaction and waits until it is in a block; its receipt.
@@ -362,7 +417,8 @@ impl DevL1 {
         self.wallet(from).sign(call, nonce)
     }
 
-    /// Writes the whole chain into a file, for [`DevL1Options::state`]. anvil keeps the state of every
+    /// Writes the whole chain into a file, for [`DevL1Options::state`], and its blobs into one of the
+    /// same name that ends in `.blobs`. anvil keeps the state of every
     /// block: a chain of hundreds of blocks takes long and makes a large file.
     ///
     /// # Errors
@@ -371,30 +427,67 @@ impl DevL1 {
     pub async fn dump_state(&self, file: &Path) -> Result<(), DevnetError> {
         const METHOD: &str = "anvil_dumpState";
         let _alone = self.miner.alone().await;
-        let packed: Bytes = self.rpc.get(METHOD, json!([true])).await?;
+        let packed: Bytes = self.anvil_rpc.get(METHOD, json!([true])).await?;
         let mut plain = Vec::new();
-        doppio_compression::gunzip(&packed, MAX_STATE)
-        fs::write(file, plain).map_err(DevnetError::io(file))
+        GzDecoder::new(packed.as_ref())
+            .take(MAX_STATE)
+            .read_to_end(&mut plain)
+            .map_err(|error| self.rpc.unexpected(METHOD, error))?;
+        fs::write(file, plain).map_err(DevnetError::io(file))?;
+        self.blobs.write(&blobs_of(file))
     }
 }
 
-/// Starts what stands around anvil.
-fn serve(
+/// Brings a chain to where it can be used from.
+async fn begin(anvil: &Rpc, miner: &Miner, options: &DevL1Options) -> Result<(), DevnetError> {
+    let head = anvil.block_at("latest").await?;
+    if options.state.is_some() {
+        // anvil's time would go on with the clock's.
+        anvil.call("evm_setTime", json!([head.timestamp])).await?;
+        if options.mining != Mining::OnDemand {
+            // The slots since then were missed.
+            miner.pause().await;
+            miner.resume(anvil).await?;
+        }
+    }
+    miner
+        .mine(anvil, ROLLUP_START.saturating_sub(head.number))
+        .await?;
+    if options.mining == Mining::Mixed {
+        anvil.call("evm_setAutomine", json!([true])).await?;
+    }
+    Ok(())
+}
+
+/// A port of this machine, and its URL.
+fn listen() -> Result<(TcpListener, String), DevnetError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(DevnetError::Listen)?;
+    let address = listener.local_addr().map_err(DevnetError::Listen)?;
+    Ok((listener, format!("http://{address}")))
+}
+
+/// What stands around anvil.
+async fn serve(
     front: Front,
     listener: TcpListener,
-    miner: Arc<Miner>,
-    options: &DevL1Options,
-) -> Result<Service, DevnetError> {
-    let has_clock = options.mining != Mining::OnDemand;
+    listener_without_faults: TcpListener,
+    clock: Option<Arc<Miner>>,
+) {
     let front = Arc::new(front);
-    let rpc = front.anvil().clone();
-    Service::start("devnet-l1", move || async move {
-        let clock = async {
-            if has_clock {
-                miner.run(rpc).await;
-            }
-        };
-        tokio::join!(front.run(listener), clock);
-    })
-    .map_err(DevnetError::Listen)
+    let anvil = front.anvil().clone();
+    let clock = async {
+        if let Some(clock) = clock {
+            clock.run(anvil).await;
+        }
+    };
+    tokio::join!(
+        Arc::clone(&front).run(listener, true),
+        Arc::clone(&front).run(listener_without_faults, false),
+        clock,
+    );
+}
+
+/// Where the blobs of a state are.
+fn blobs_of(state: &Path) -> PathBuf {
+    state.with_added_extension("blobs")
 }

@@ -3,7 +3,11 @@
 //! anvil mines when it is told to. The clock tells it once each slot, so that block times are those of
 //! a beacon chain: genesis + whole slots.
 
-use crate::{DevnetError, ROLLUP_START, rpc::Rpc};
+use crate::{
+    DevnetError, ROLLUP_START,
+    blobs::{self, BlobStore},
+    rpc::Rpc,
+};
 use alloy_primitives::{Address, B256, Bytes};
 use doppio_protocol::L1BlockRef;
 use serde_json::{Value, json};
@@ -50,6 +54,7 @@ pub enum Reorg {
 #[derive(Debug)]
 pub(crate) struct Miner {
     block_time: u64,
+    blobs: BlobStore,
     state: Mutex<State>,
 }
 
@@ -71,9 +76,10 @@ pub(crate) fn now() -> Duration {
 }
 
 impl Miner {
-    pub(crate) fn new(block_time: u64) -> Self {
+    pub(crate) fn new(block_time: u64, blobs: BlobStore) -> Self {
         Self {
             block_time,
+            blobs,
             state: Mutex::default(),
         }
     }
@@ -141,7 +147,7 @@ impl Miner {
         let transactions = match content {
             Reorg::Empty => Vec::new(),
             Reorg::Same => transactions(rpc, first, depth).await?,
-            Reorg::With(transactions) => transactions,
+            Reorg::With(transactions) => self.without_blobs(transactions).await?,
         };
         // A block is known by its content: without transactions, and once the base fee has come down
         // to its floor, anvil would make the same blocks again.
@@ -154,6 +160,25 @@ impl Miner {
             .collect();
         rpc.call("anvil_reorg", json!([depth, pairs])).await?;
         rpc.block_at("latest").await
+    }
+
+    /// Takes the blobs off transactions.
+    async fn without_blobs(
+        &self,
+        transactions: Vec<(u64, Bytes)>,
+    ) -> Result<Vec<(u64, Bytes)>, DevnetError> {
+        let blobs = self.blobs.clone();
+        blobs::blocking(move || {
+            let bare = transactions.into_iter().map(|(block, raw)| {
+                let raw = blobs.take_off(raw);
+                Ok((
+                    block,
+                    raw.map_err(|error| DevnetError::Kzg(error.to_string()))?,
+                ))
+            });
+            bare.collect()
+        })
+        .await
     }
 
     /// Takes the newest blocks away; the new head.
@@ -219,8 +244,9 @@ async fn transactions(rpc: &Rpc, first: u64, count: u64) -> Result<Vec<(u64, Byt
         let hashes = block.get("transactions").and_then(Value::as_array);
         let hashes = hashes.ok_or_else(|| rpc.unexpected(METHOD, "no transactions"))?;
         for hash in hashes {
-            // with its blobs, if it has any
-            let raw: Bytes = rpc.get("eth_getRawTransactionByHash", json!([hash])).await?;
+            let raw: Bytes = rpc
+                .get("eth_getRawTransactionByHash", json!([hash]))
+                .await?;
             found.push((offset, raw));
         }
     }

@@ -101,7 +101,9 @@ impl ChildProcess {
     /// The end of what it printed.
     pub(crate) fn output(&self) -> String {
         let lines = self.output.lines();
-        lines.iter().fold(String::new(), |text, line| text + line + "\n")
+        lines
+            .iter()
+            .fold(String::new(), |text, line| text + line + "\n")
     }
 
     /// Its process id.

@@ -111,6 +111,13 @@ impl Rpc {
         }
     }
 
+    pub(crate) fn no_block(&self, at: impl ToString) -> DevnetError {
+        DevnetError::NoBlock {
+            url: self.url.clone(),
+            at: at.to_string(),
+        }
+    }
+
     /// Height of the newest block.
     ///
     /// # Errors
@@ -147,10 +154,7 @@ impl Rpc {
             timestamp: u64,
         }
         let block: Option<Block> = self.get("eth_getBlockByNumber", json!([at, false])).await?;
-        let block = block.ok_or_else(|| DevnetError::NoBlock {
-            url: self.url.clone(),
-            at: at.to_owned(),
-        })?;
+        let block = block.ok_or_else(|| self.no_block(at))?;
         Ok(L1BlockRef {
             hash: block.hash,
             number: block.number,
@@ -185,7 +189,8 @@ impl Rpc {
     ///
     /// If the server refuses it.
     pub async fn send_raw(&self, transaction: &Bytes) -> Result<B256, DevnetError> {
-        self.get("eth_sendRawTransaction", json!([transaction])).await
+        self.get("eth_sendRawTransaction", json!([transaction]))
+            .await
     }
 
     /// What a contract answers, at a block by its number.
@@ -195,7 +200,8 @@ impl Rpc {
     /// If the server does not say.
     pub async fn read(&self, to: Address, data: &Bytes, block: u64) -> Result<Bytes, DevnetError> {
         let call = json!({"to": to, "data": data});
-        self.get("eth_call", json!([call, format!("{block:#x}")])).await
+        self.get("eth_call", json!([call, format!("{block:#x}")]))
+            .await
     }
 
     /// The receipt of a transaction; none as long as it is in no block.

@@ -27,16 +27,18 @@ impl Service {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = make() => {}
-                }
-            });
-            // What a request waits for (a delay of minutes, perhaps) is not waited for.
-            runtime.shutdown_background();
-        })?;
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = make() => {}
+                    }
+                });
+                // What a request waits for (a delay of minutes, perhaps) is not waited for.
+                runtime.shutdown_background();
+            })?;
         Ok(Self {
             stop: Some(stop),
             thread: Some(thread),

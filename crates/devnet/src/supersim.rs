@@ -223,7 +223,10 @@ mod tests {
         let other = GENESIS.replace('7', "5");
         let noise = b"\x00\xff{\n  {\n  \"conf";
         let it = supersim(&[noise, other.as_bytes(), noise, GENESIS.as_bytes(), b"\x00}"]);
-        assert_eq!(it.genesis(7).unwrap(), serde_json::from_str::<Value>(GENESIS).unwrap());
+        assert_eq!(
+            it.genesis(7).unwrap(),
+            serde_json::from_str::<Value>(GENESIS).unwrap()
+        );
         assert_eq!(it.genesis(5).unwrap()["config"]["chainId"], 5);
         assert!(matches!(it.genesis(6), Err(SupersimError::NoGenesis(6))));
     }
@@ -232,15 +235,27 @@ mod tests {
     fn a_genesis_that_is_cut_off_is_an_error_that_says_where() {
         let it = supersim(&[b"abc", &GENESIS.as_bytes()[..40]]);
         let error = it.genesis(7).unwrap_err();
-        assert!(matches!(error, SupersimError::Json { at: 3, .. }), "{error}");
+        assert!(
+            matches!(error, SupersimError::Json { at: 3, .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
         let it = supersim(&[b"{\n  \"OpChainProxyAdmin\": \"0x12\"}"]);
-        assert!(matches!(it.contracts(901), Err(SupersimError::Json { at: 0, .. })));
-        assert!(matches!(it.contracts(902), Err(SupersimError::NoContracts(902))));
-        assert!(matches!(it.contracts(900), Err(SupersimError::NoContracts(900))));
+        assert!(matches!(
+            it.contracts(901),
+            Err(SupersimError::Json { at: 0, .. })
+        ));
+        assert!(matches!(
+            it.contracts(902),
+            Err(SupersimError::NoContracts(902))
+        ));
+        assert!(matches!(
+            it.contracts(900),
+            Err(SupersimError::NoContracts(900))
+        ));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::{Account, DevnetError, Rpc, blobs};
 use alloy_consensus::{
-    SignableTransaction, TxEip1559, TxEip4844, TxEip4844WithSidecar, crypto::secp256k1::sign_message,
+    SignableTransaction, TxEip1559, TxEip4844, TxEip4844WithSidecar,
+    crypto::secp256k1::sign_message,
 };
 use alloy_eips::{eip2718::Encodable2718, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
@@ -191,9 +192,9 @@ impl Wallet {
             max_fee_per_blob_gas: MAX_BLOB_FEE,
             ..TxEip4844::default()
         };
-        self.signed(TxEip4844WithSidecar::<BlobTransactionSidecarVariant>::from_tx_and_sidecar(
-            tx, sidecar,
-        ))
+        self.signed(
+            TxEip4844WithSidecar::<BlobTransactionSidecarVariant>::from_tx_and_sidecar(tx, sidecar),
+        )
     }
 
     fn signed<T>(&self, transaction: T) -> Result<SignedTransaction, DevnetError>

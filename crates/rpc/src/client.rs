@@ -6,7 +6,7 @@ use crate::{
     jwt::JwtSecret,
 };
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -55,7 +55,8 @@ pub enum CallError {
 
 #[derive(Deserialize)]
 struct Reply {
-    #[serde(default)]
+    /// None if the key is missing; null is a result.
+    #[serde(default, deserialize_with = "present")]
     result: Option<Value>,
     #[serde(default)]
     error: Option<ErrorJson>,
@@ -68,6 +69,10 @@ struct ErrorJson {
     message: String,
     #[serde(default)]
     data: Option<Value>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// A client of one JSON-RPC server over HTTP. Clones share connections.
@@ -118,24 +123,27 @@ impl Client {
             .post(body.to_string().into_bytes())
             .await
             .map_err(|error| no_answer(error.to_string()))?;
-        let reply: Reply = serde_json::from_slice(&answer.body).map_err(|error| {
-            if answer.status.is_success() {
-                no_answer(format!("the answer is no JSON-RPC: {error}"))
+        let status = answer.status.as_u16();
+        let no_rpc = |reason: String| {
+            no_answer(if answer.status.is_success() {
+                format!("the answer is no JSON-RPC: {reason}")
             } else {
-                no_answer(format!(
-                    "HTTP status {}{}",
-                    answer.status.as_u16(),
-                    hint(answer.status.as_u16())
-                ))
-            }
-        })?;
-        match reply.error {
-            None => Ok(reply.result.unwrap_or_default()),
-            Some(ErrorJson {
-                code,
-                message,
-                data,
-            }) => Err(CallError::Rpc {
+                format!("HTTP status {status}{}", hint(status))
+            })
+        };
+        let reply: Reply =
+            serde_json::from_slice(&answer.body).map_err(|error| no_rpc(error.to_string()))?;
+        match (reply.error, reply.result) {
+            (None, Some(result)) if answer.status.is_success() => Ok(result),
+            (None, _) => Err(no_rpc("neither result nor error".to_owned())),
+            (
+                Some(ErrorJson {
+                    code,
+                    message,
+                    data,
+                }),
+                _,
+            ) => Err(CallError::Rpc {
                 server: self.name().to_owned(),
                 method: method.to_owned(),
                 error: RpcError {
@@ -174,5 +182,50 @@ const fn hint(status: u16) -> &'static str {
         401 => ": the JWT secret is not the server's, or the clocks differ by more than a minute",
         403 => ": the server does not let this host in",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    /// What a client makes of an answer.
+    async fn answered(status: &str, body: &str) -> Result<Value, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let target = Target::parse(&url).unwrap();
+        let client = Client::new(Http::new(), target, ClientOptions::default());
+        let (result, ()) = tokio::join!(client.call("eth_test", Vec::new()), server);
+        result.map_err(|error| error.to_string().replace(&url, "it"))
+    }
+
+    #[tokio::test]
+    async fn only_what_a_server_gives_as_a_result_is_one() {
+        let null = answered("200 OK", r#"{"jsonrpc":"2.0","id":1,"result":null}"#).await;
+        assert_eq!(null, Ok(Value::Null));
+        // as gateways answer in a server's place
+        let gateway = answered("503 Service Unavailable", r#"{"code":503}"#).await;
+        assert_eq!(gateway, Err("eth_test of it: HTTP status 503".to_owned()));
+        let other = answered("200 OK", r#"{"code":503}"#).await;
+        let expected = "eth_test of it: the answer is no JSON-RPC: neither result nor error";
+        assert_eq!(other, Err(expected.to_owned()));
+        // some servers give their errors a status
+        let error = r#"{"error":{"code":-32601,"message":"no such method"}}"#;
+        let error = answered("404 Not Found", error).await.unwrap_err();
+        assert!(error.contains("no such method"), "{error}");
     }
 }

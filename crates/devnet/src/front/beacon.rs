@@ -3,23 +3,18 @@
 //! anvil knows blobs by block number. Here they are known by slot, as beacon nodes have it:
 //! (block time - genesis time) / seconds of a slot.
 
-use super::{Answer, Faults};
+use super::{Answer, Faults, Times};
 use crate::{
     DevnetError,
-    blobs::{self, Proven},
+    blobs::{self, BlobStore, Proven},
     rpc::Rpc,
 };
 use alloy_primitives::{B256, Bytes, FixedBytes};
 use doppio_protocol::{L1BlockRef, blob::Blob};
-use doppio_rpc::{Http, Target};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::sync::Arc;
 
-/// Longest time for anvil to give a block's blobs.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest answer: 21 blobs in hexadecimal are 5.5 MB.
-const MAX_ANSWER: usize = 64 << 20;
 /// Hashes of a proof that a commitment is in a beacon block.
 const INCLUSION_PROOF_LENGTH: usize = 17;
 /// Bytes of a BLS signature.
@@ -29,11 +24,8 @@ const SIGNATURE_LENGTH: usize = 96;
 #[derive(Clone, Debug)]
 pub(super) struct Beacon {
     pub(super) anvil: Rpc,
-    pub(super) http: Http,
-    pub(super) target: Target,
-    pub(super) genesis_time: u64,
-    pub(super) block_time: u64,
-    pub(super) slots_per_epoch: u64,
+    pub(super) blobs: BlobStore,
+    pub(super) times: Times,
     pub(super) chain_id: u64,
 }
 
@@ -42,7 +34,7 @@ struct HeldBlob {
     hash: B256,
     /// Its place among all blobs of the block.
     index: usize,
-    blob: Box<Blob>,
+    blob: Arc<Blob>,
 }
 
 impl Beacon {
@@ -57,27 +49,27 @@ impl Beacon {
             "/eth/v1/node/version" => Ok(data(json!({"version": "doppio-devnet"}))),
             "/eth/v1/node/syncing" => self.syncing().await,
             "/eth/v1/beacon/genesis" => Ok(data(json!({
-                "genesis_time": self.genesis_time.to_string(),
+                "genesis_time": self.times.genesis_time.to_string(),
                 "genesis_validators_root": B256::ZERO,
                 "genesis_fork_version": "0x00000000",
             }))),
             "/eth/v1/config/spec" => Ok(data(json!({
-                "SECONDS_PER_SLOT": self.block_time.to_string(),
-                "SLOT_DURATION_MS": (self.block_time.saturating_mul(1000)).to_string(),
-                "SLOTS_PER_EPOCH": self.slots_per_epoch.to_string(),
+                "SECONDS_PER_SLOT": self.times.block_time.to_string(),
+                "SLOT_DURATION_MS": (self.times.block_time.saturating_mul(1000)).to_string(),
+                "SLOTS_PER_EPOCH": self.times.slots_per_epoch.to_string(),
                 "DEPOSIT_CHAIN_ID": self.chain_id.to_string(),
                 "DEPOSIT_NETWORK_ID": self.chain_id.to_string(),
             }))),
             _ => {
                 if let Some(slot) = path.strip_prefix("/eth/v1/beacon/blobs/") {
                     if faults.has_only_sidecars() {
-                        return Ok(failure(404, "this node has no such endpoint"));
+                        return Ok(Answer::failure(404, "this node has no such endpoint"));
                     }
                     self.blobs(slot, query, faults).await
                 } else if let Some(slot) = path.strip_prefix("/eth/v1/beacon/blob_sidecars/") {
                     self.sidecars(slot, query, faults).await
                 } else {
-                    Ok(failure(404, "this node has no such endpoint"))
+                    Ok(Answer::failure(404, "this node has no such endpoint"))
                 }
             }
         }
@@ -95,8 +87,8 @@ impl Beacon {
     }
 
     const fn slot(&self, block: &L1BlockRef) -> u64 {
-        let since = block.timestamp.saturating_sub(self.genesis_time);
-        match since.checked_div(self.block_time) {
+        let since = block.timestamp.saturating_sub(self.times.genesis_time);
+        match since.checked_div(self.times.block_time) {
             Some(slot) => slot,
             None => 0,
         }
@@ -119,17 +111,12 @@ impl Beacon {
     }
 
     /// `/eth/v1/beacon/blobs/{slot}`: the slot's blobs, or those of them that are asked for.
-    async fn blobs(
-        &self,
-        slot: &str,
-        query: &str,
-        faults: &Faults,
-    ) -> Result<Answer, DevnetError> {
+    async fn blobs(&self, slot: &str, query: &str, faults: &Faults) -> Result<Answer, DevnetError> {
         let mut wanted = Vec::new();
         for value in values(query, "versioned_hashes") {
             match value.parse::<B256>() {
                 Ok(hash) => wanted.push(hash),
-                Err(_) => return Ok(failure(400, "a versioned hash is none")),
+                Err(_) => return Ok(Answer::failure(400, "a versioned hash is none")),
             }
         }
         let held = match self.held(slot, faults).await? {
@@ -141,7 +128,7 @@ impl Beacon {
             .filter(|held| wanted.is_empty() || wanted.contains(&held.hash))
             .map(|held| Bytes::copy_from_slice(&*held.blob))
             .collect();
-        Ok(Answer::json(json!({
+        Ok(Answer::json(&json!({
             "execution_optimistic": false,
             "finalized": false,
             "data": given,
@@ -160,7 +147,7 @@ impl Beacon {
         for value in values(query, "indices") {
             match value.parse::<usize>() {
                 Ok(index) => wanted.push(index),
-                Err(_) => return Ok(failure(400, "an index is no number")),
+                Err(_) => return Ok(Answer::failure(400, "an index is no number")),
             }
         }
         let mut held = match self.held(slot, faults).await? {
@@ -170,11 +157,14 @@ impl Beacon {
         held.retain(|held| wanted.is_empty() || wanted.contains(&held.index));
         let making = tokio::task::spawn_blocking(move || {
             let prove = |held: HeldBlob| Ok((blobs::prove(&held.blob)?, held));
-            held.into_iter().map(prove).collect::<Result<Vec<_>, DevnetError>>()
+            held.into_iter()
+                .map(prove)
+                .collect::<Result<Vec<_>, DevnetError>>()
         });
         let proven = making
             .await
             .map_err(|error| DevnetError::Kzg(error.to_string()))??;
+        let inclusion_proof = [B256::ZERO; INCLUSION_PROOF_LENGTH];
         let sidecar = |(proven, held): (Proven, HeldBlob)| {
             json!({
                 "index": held.index.to_string(),
@@ -191,7 +181,7 @@ impl Beacon {
                     },
                     "signature": FixedBytes::<SIGNATURE_LENGTH>::ZERO,
                 },
-                "kzg_commitment_inclusion_proof": [B256::ZERO; INCLUSION_PROOF_LENGTH],
+                "kzg_commitment_inclusion_proof": inclusion_proof,
             })
         };
         Ok(data(proven.into_iter().map(sidecar).collect()))
@@ -204,17 +194,20 @@ impl Beacon {
         faults: &Faults,
     ) -> Result<Result<Vec<HeldBlob>, Answer>, DevnetError> {
         let Ok(slot) = slot.parse::<u64>() else {
-            return Ok(Err(failure(400, "a block is named by its slot here")));
+            return Ok(Err(Answer::failure(
+                400,
+                "a block is named by its slot here",
+            )));
         };
         let Some(block) = self.block_of(slot).await? else {
-            return Ok(Err(failure(404, "the slot has no block")));
+            return Ok(Err(Answer::failure(404, "the slot has no block")));
         };
         let mut held = self.blobs_of(&block).await?;
         held.retain(|held| !faults.is_lost(&held.hash));
         for held in &mut held {
             if faults.is_altered(&held.hash) {
                 // the lowest bit of a field element: it stays one
-                held.blob[31] ^= 1;
+                Arc::make_mut(&mut held.blob)[31] ^= 1;
             }
         }
         Ok(Ok(held))
@@ -222,7 +215,6 @@ impl Beacon {
 
     /// All blobs of a block, in order.
     async fn blobs_of(&self, block: &L1BlockRef) -> Result<Vec<HeldBlob>, DevnetError> {
-        const BLOCK: &str = "eth_getBlockByHash";
         #[derive(Deserialize)]
         struct Block {
             transactions: Vec<Transaction>,
@@ -233,45 +225,19 @@ impl Beacon {
             #[serde(default)]
             blob_versioned_hashes: Option<Vec<B256>>,
         }
-        #[derive(Deserialize)]
-        struct Blobs {
-            data: Vec<Bytes>,
-        }
         let params = json!([block.hash, true]);
         // none if the block was replaced in between
-        let found: Option<Block> = self.anvil.get(BLOCK, params).await?;
+        let found: Option<Block> = self.anvil.get("eth_getBlockByHash", params).await?;
         let transactions = found.map(|block| block.transactions).unwrap_or_default();
-        let hashes: Vec<B256> = transactions
+        let hashes = transactions
             .into_iter()
             .filter_map(|transaction| transaction.blob_versioned_hashes)
-            .flatten()
-            .collect();
-        if hashes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let path = format!("/eth/v1/beacon/blobs/{}", block.hash);
-        let unexpected = |reason: String| self.anvil.unexpected(&path, reason);
-        let answer = self
-            .http
-            .get(&self.target, &path, MAX_ANSWER, TIMEOUT)
-            .await
-            .map_err(|error| unexpected(error.to_string()))?;
-        let blobs: Blobs =
-            serde_json::from_slice(&answer.body).map_err(|error| unexpected(error.to_string()))?;
-        if blobs.data.len() != hashes.len() {
-            let (found, expected) = (blobs.data.len(), hashes.len());
-            return Err(unexpected(format!("{found} blobs instead of {expected}")));
-        }
-        hashes
-            .into_iter()
-            .zip(blobs.data)
-            .enumerate()
-            .map(|(index, (hash, bytes))| {
-                let blob = Box::<Blob>::try_from(bytes.to_vec().into_boxed_slice())
-                    .map_err(|bytes| unexpected(format!("a blob of {} bytes", bytes.len())))?;
-                Ok(HeldBlob { hash, index, blob })
-            })
-            .collect()
+            .flatten();
+        let held = |(index, hash): (usize, B256)| {
+            let blob = self.blobs.get(&hash)?;
+            Some(HeldBlob { hash, index, blob })
+        };
+        Ok(hashes.enumerate().filter_map(held).collect())
     }
 }
 
@@ -285,12 +251,5 @@ fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 fn data(data: Value) -> Answer {
-    Answer::json(json!({ "data": data }))
-}
-
-fn failure(status: u16, message: &str) -> Answer {
-    Answer {
-        status,
-        body: json!({"code": status, "message": message}).to_string().into(),
-    }
+    Answer::json(&json!({ "data": data }))
 }

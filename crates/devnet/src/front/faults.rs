@@ -36,7 +36,7 @@ pub(super) enum To {
 }
 
 /// What is to happen to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fate {
     /// Answered after this time.
     pub(super) delay: Duration,
