@@ -7,6 +7,7 @@
 
 mod answers;
 mod job;
+mod running;
 mod vocabulary;
 
 pub use vocabulary::{DriverError, DriverOptions, Event, Next, NotAsked};
@@ -14,17 +15,17 @@ pub use vocabulary::{DriverError, DriverOptions, Event, Next, NotAsked};
 use crate::{
     engine::EngineCall,
     heads::{Heads, L1Heads},
-    sequencer::{Decision, Millis, Sequencer, SequencerAnswer, SequencerOptions, StartError},
+    sequencer::{Millis, Sequencer, SequencerOptions, StartError},
     unsafe_blocks::{Refused, UnsafeBlocks},
+    window::{Window, WindowState},
 };
 use alloy_primitives::B256;
 use doppio_derive::{
-    DerivedAttributes, Finality, FinalityMismatch, FinalityStep, FindResetPoint, Found, OldSignal,
-    Outcome, Pipeline, PipelineError, ResetPointError, ResetReason, Response, Search, Step,
-    SyncStart, differences,
+    Finality, FindResetPoint, Found, OldSignal, Pipeline, ResetPointError, Response, Search,
+    SyncStart,
 };
-use doppio_protocol::{L1BlockRef, L2BlockRef, block::BlockId, config::ChainConfig, l2::L2Block};
-use job::{Job, Source, Stage};
+use doppio_protocol::{L1BlockRef, L2BlockRef, config::ChainConfig, l2::L2Block};
+use job::Job;
 use std::{collections::VecDeque, sync::Arc};
 
 /// How far a start is.
@@ -50,6 +51,8 @@ struct Running {
     sequenced: Option<Job>,
     /// The engine does not know the heads yet.
     fork_choice_due: bool,
+    /// The L1 head up to which derivation has read everything.
+    read_up_to: Option<B256>,
 }
 
 /// The driver of a rollup node.
@@ -63,6 +66,8 @@ pub struct Driver {
     finality: Finality,
     unsafe_blocks: UnsafeBlocks,
     sequencer: Option<Sequencer>,
+    /// Of the oldest block that is not safe, when derivation had last read all of L1.
+    window: WindowState,
     events: VecDeque<Event>,
     /// The time at the last step.
     now: Millis,
@@ -92,6 +97,7 @@ impl Driver {
             finality: Finality::new(&chain.rollup, options.finality),
             unsafe_blocks: UnsafeBlocks::default(),
             sequencer: None,
+            window: WindowState::default(),
             events: VecDeque::new(),
             now: 0,
             asked: Asked::Nothing,
@@ -179,7 +185,7 @@ impl Driver {
                 asked: head,
             });
         }
-        self.sequencer = Some(Sequencer::new(options));
+        self.sequencer = Some(Sequencer::new(options, Window::of(&self.chain))?);
         Ok(())
     }
 
@@ -196,6 +202,19 @@ impl Driver {
     /// Whether it makes blocks.
     pub const fn is_sequencing(&self) -> bool {
         self.sequencer.is_some()
+    }
+
+    /// Whether it makes blocks without users' transactions, because a sequencing window has expired:
+    /// see [`Event::Recovery`].
+    pub fn is_recovering(&self) -> bool {
+        self.sequencer
+            .as_ref()
+            .is_some_and(Sequencer::is_recovering)
+    }
+
+    /// Where the sequencing window of the oldest block that is not safe is: see [`Event::Window`].
+    pub const fn window(&self) -> WindowState {
+        self.window
     }
 
     /// What is needed next. Asked again without an answer, it says the same, unless time has passed.
@@ -240,6 +259,7 @@ impl Driver {
                         job: None,
                         sequenced: None,
                         fork_choice_due: false,
+                        read_up_to: None,
                     }));
                     self.events.push_back(Event::Started(Box::new(heads)));
                     Ok(None)
@@ -255,139 +275,6 @@ impl Driver {
 
     fn restart(&mut self, error: &ResetPointError) {
         self.reset(error.to_string());
-    }
-
-    fn running(&mut self) -> Result<(&mut Running, &mut Heads), DriverError> {
-        match (&mut self.phase, &mut self.heads) {
-            (Phase::Running(running), Some(heads)) => Ok((running, heads)),
-            _ => Err(DriverError::Bug("it is not running")),
-        }
-    }
-
-    /// One step of a driver that goes.
-    fn run(&mut self) -> Result<Option<Next>, DriverError> {
-        let (running, heads) = self.running()?;
-        let heads = *heads;
-        if let Some(job) = &running.job {
-            let next = job.next(&heads);
-            self.asked = Asked::Job;
-            return Ok(Some(next));
-        }
-        if running.fork_choice_due {
-            self.asked = Asked::Heads;
-            return Ok(Some(Next::Engine(EngineCall::heads(&heads))));
-        }
-        let until = match self.make_block(&heads)? {
-            Ok(next) => return Ok(Some(next)),
-            Err(until) => until,
-        };
-        if let Some(block) = self
-            .unsafe_blocks
-            .next_after(&heads.unsafe_head, &heads.safe)
-        {
-            let (running, _) = self.running()?;
-            running.job = Some(Job::outside(block));
-            return Ok(None);
-        }
-        if let Some(next) = self.finality()? {
-            return Ok(next);
-        }
-        self.derive(&heads, until)
-    }
-
-    /// What the sequencer needs now, or the time at which it will need something.
-    // spec: opstack 4.3
-    fn make_block(&mut self, heads: &Heads) -> Result<Result<Next, Option<Millis>>, DriverError> {
-        let now = self.now;
-        let Some(sequencer) = &mut self.sequencer else {
-            return Ok(Err(None));
-        };
-        let need = sequencer.next(&heads.unsafe_head, &heads.safe, now);
-        let (running, _) = self.running()?;
-        let Some(job) = &running.sequenced else {
-            return Ok(need.map(Next::Sequence));
-        };
-        let Source::Sequenced {
-            parent, seal_at, ..
-        } = job.source
-        else {
-            return Err(DriverError::Bug("a block of our own that is not"));
-        };
-        if parent != heads.unsafe_head.hash {
-            // the head is another one: what was begun is worth nothing
-            running.sequenced = None;
-            return Ok(need.map(Next::Sequence));
-        }
-        if let Err(until) = need {
-            // something failed, and is tried again then
-            return Ok(Err(until));
-        }
-        if matches!(job.stage, Stage::Get(_)) && now < seal_at {
-            return Ok(Err(Some(seal_at)));
-        }
-        let next = job.next(heads);
-        self.asked = Asked::Sequenced;
-        Ok(Ok(next))
-    }
-
-    /// What follows from L1's finality, if anything.
-    // spec: opstack 3.15
-    fn finality(&mut self) -> Result<Option<Option<Next>>, DriverError> {
-        match self.finality.step() {
-            Ok(FinalityStep::Wait) => Ok(None),
-            Ok(FinalityStep::Need(lookup)) => Ok(Some(Some(Next::Lookup(lookup)))),
-            Ok(FinalityStep::Finalize(block)) => {
-                let (running, heads) = self.running()?;
-                heads.finalized = block;
-                running.fork_choice_due = true;
-                self.finality.engine_finalized(block);
-                self.events.push_back(Event::Finalized(block));
-                Ok(Some(None))
-            }
-            Err(mismatch @ FinalityMismatch { .. }) => {
-                self.reset(mismatch.to_string());
-                Ok(Some(None))
-            }
-        }
-    }
-
-    /// Lets derivation go on.
-    fn derive(
-        &mut self,
-        heads: &Heads,
-        until: Option<Millis>,
-    ) -> Result<Option<Next>, DriverError> {
-        let l1_head = self.l1.head;
-        let (running, _) = self.running()?;
-        match running.pipeline.step() {
-            Ok(Step::Need(request)) => Ok(Some(Next::Derivation(request))),
-            Ok(Step::Exhausted(origin)) => {
-                self.finality.exhausted(origin.id());
-                match l1_head {
-                    Some(head) if head.number > origin.number => {
-                        Ok(Some(Next::L1Block(origin.number + 1)))
-                    }
-                    _ => Ok(Some(Next::Wait { until })),
-                }
-            }
-            Ok(Step::Attributes(derived)) => {
-                if derived.parent.hash != heads.pending_safe.hash {
-                    return Err(DriverError::Bug("derivation is on another head"));
-                }
-                let known = heads.unsafe_head.number > heads.pending_safe.number;
-                running.job = Some(Job::derived(derived, known));
-                Ok(None)
-            }
-            Err(PipelineError::Reset(reason)) => {
-                self.derivation_reset(&reason);
-                Ok(None)
-            }
-            Err(error) => Err(DriverError::Pipeline(error)),
-        }
-    }
-
-    fn derivation_reset(&mut self, reason: &ResetReason) {
-        self.reset(reason.to_string());
     }
 
     /// The answer to [`Next::Lookup`].
@@ -408,107 +295,5 @@ impl Driver {
             Phase::Running(running) => Ok(running.pipeline.supply(response)?),
             _ => Err(NotAsked::Other("data for derivation")),
         }
-    }
-
-    /// The answer to [`Next::Sequence`].
-    // spec: opstack 4.3
-    pub fn sequence(&mut self, answer: &SequencerAnswer) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let now = self.now;
-        let (Some(heads), Some(sequencer)) = (self.heads, &mut self.sequencer) else {
-            return Err(DriverError::Bug("nothing is sequenced"));
-        };
-        let head = heads.unsafe_head;
-        let decision = match answer {
-            SequencerAnswer::Origins { current, next } => {
-                sequencer.origins(&chain, &head, current.as_ref(), next.as_ref(), now)
-            }
-            SequencerAnswer::Epoch { config, block } => sequencer
-                .epoch(&chain, &head, config, block)
-                .map_err(DriverError::Pipeline)?,
-        };
-        match decision {
-            Decision::Nothing => {}
-            Decision::Reset(reason) => self.reset(reason),
-            Decision::Build(attributes) => {
-                let seal_at = sequencer.seal_at(attributes.timestamp, now);
-                let (running, _) = self.running()?;
-                running.sequenced = Some(Job::sequenced(head.hash, attributes, seal_at));
-            }
-        }
-        Ok(())
-    }
-
-    /// The answer to [`Next::L2Block`]: none if the engine has no such block.
-    // spec: opstack 4.2
-    pub fn consolidate(&mut self, block: Option<&L2Block>) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let (running, _) = self.running()?;
-        let Some(job) = &mut running.job else {
-            return Err(DriverError::Bug("nothing to compare"));
-        };
-        let Some(derived) = job.to_compare() else {
-            return Err(DriverError::Bug("nothing to compare"));
-        };
-        let Some(block) = block else {
-            job.build();
-            return Ok(());
-        };
-        let found = differences(&chain, derived.parent.hash, &derived.attributes, block);
-        if found.is_empty() {
-            let derived = Arc::clone(derived);
-            running.job = None;
-            return self.accept(&derived, block, false);
-        }
-        job.build();
-        self.events.push_back(Event::Replaced {
-            block: BlockId {
-                hash: block.hash,
-                number: block.header.number,
-            },
-            differences: found,
-        });
-        Ok(())
-    }
-
-    /// A block equals derived attributes, and the engine has it.
-    fn accept(
-        &mut self,
-        derived: &DerivedAttributes,
-        block: &L2Block,
-        built: bool,
-    ) -> Result<(), DriverError> {
-        let block_ref = block.block_ref(&self.chain)?;
-        let (running, heads) = self.running()?;
-        let outcome = Outcome::Accepted {
-            hash: block.hash,
-            extra_data: block.header.extra_data.clone(),
-        };
-        running
-            .pipeline
-            .executed(outcome)
-            .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
-        heads.pending_safe = block_ref;
-        if built {
-            heads.unsafe_head = block_ref;
-        }
-        let safe = *running.pipeline.safe_head();
-        let moved = safe.hash != heads.safe.hash;
-        if moved {
-            heads.safe = safe;
-            running.fork_choice_due = true;
-        }
-        self.events.push_back(if built {
-            Event::Derived(block_ref)
-        } else {
-            Event::Consolidated(block_ref)
-        });
-        if moved {
-            let derived_from = derived.derived_from;
-            self.finality.derived(safe, derived_from.id());
-            let head = safe;
-            self.events.push_back(Event::Safe { head, derived_from });
-        }
-        Ok(())
     }
 }

@@ -16,6 +16,7 @@ mod heads;
 mod origin;
 mod sequencer;
 mod unsafe_blocks;
+mod window;
 
 pub use driver::{Driver, DriverError, DriverOptions, Event, Next, NotAsked};
 pub use engine::{EngineAnswer, EngineCall, EngineError, EngineStatus};
@@ -24,3 +25,4 @@ pub use heads::{Heads, L1Heads};
 pub use origin::{OriginError, OriginInput, select_origin};
 pub use sequencer::{Millis, SequencerAnswer, SequencerNeed, SequencerOptions, StartError};
 pub use unsafe_blocks::{Refused, UnsafeBlocks};
+pub use window::WindowState;
