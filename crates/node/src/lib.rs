@@ -18,7 +18,7 @@ mod sequencer;
 mod unsafe_blocks;
 mod window;
 
-pub use driver::{Driver, DriverError, DriverOptions, Event, Next, NotAsked};
+pub use driver::{Driver, DriverError, DriverOptions, Event, Next, NotAsked, Stop};
 pub use engine::{EngineAnswer, EngineCall, EngineError, EngineStatus};
 pub use engine_json::{MalformedAnswer, answer as engine_answer, request as engine_request};
 pub use heads::{Heads, L1Heads};

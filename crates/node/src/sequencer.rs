@@ -96,8 +96,8 @@ pub enum StartError {
     /// It goes already.
     #[error("sequencer already running")]
     Running,
-    /// The heads are not found yet.
-    #[error("the node does not know its heads yet")]
+    /// The heads are not found yet, or a block is about to become the head.
+    #[error("the node does not know its head yet")]
     NotReady,
     /// The head is another one.
     #[error("block hash does not match: head {head}, received {asked}")]
@@ -153,8 +153,10 @@ pub(crate) struct Sequencer {
     /// The head that the next block is for.
     head: Option<B256>,
     preparation: Preparation,
-    /// Nothing is done before.
+    /// Nothing is done on this head before.
     not_before: Millis,
+    /// Nothing is done on any head before.
+    cool_until: Millis,
 }
 
 /// What the sequencer decided.
@@ -184,13 +186,27 @@ impl Sequencer {
             head: None,
             preparation: Preparation::Origins,
             not_before: 0,
+            cool_until: 0,
         })
     }
 
-    /// Does nothing before a time.
+    /// Does nothing before a time, whatever the head: after a reset the engine has work to do, and
+    /// resets that follow each other are no reason to hurry.
+    // spec: opstack 4.3 #5
+    pub(crate) const fn cool_down(&mut self, time: Millis) {
+        self.cool_until = time;
+    }
+
+    /// Does nothing on this head before a time.
+    // spec: opstack 4.3 #5
     pub(crate) fn wait_until(&mut self, time: Millis) {
         self.not_before = self.not_before.max(time);
         self.preparation = Preparation::Origins;
+    }
+
+    /// Whether what it prepares is for a head.
+    fn is_for(&self, head: &L2BlockRef) -> bool {
+        self.head == Some(head.hash)
     }
 
     pub(crate) const fn is_recovering(&self) -> bool {
@@ -240,8 +256,9 @@ impl Sequencer {
         if self.is_late(head.l1_origin.number, sight.l1_head) && !sight.caught_up {
             return Err(None);
         }
-        if sight.now < self.not_before {
-            return Err(Some(self.not_before));
+        let from = self.not_before.max(self.cool_until);
+        if sight.now < from {
+            return Err(Some(from));
         }
         Ok(match self.preparation {
             Preparation::Origins => SequencerNeed::Origins(*head),
@@ -261,6 +278,12 @@ impl Sequencer {
         current: Option<&L1BlockRef>,
         next: Option<&L1BlockRef>,
     ) -> Decision {
+        if !self.is_for(sight.head)
+            || current.is_some_and(|current| current.hash != sight.head.l1_origin.hash)
+        {
+            // asked for on another head
+            return Decision::Nothing;
+        }
         let select = |recover| {
             let head = sight.head;
             let input = OriginInput {
@@ -301,7 +324,7 @@ impl Sequencer {
         let Preparation::Epoch(origin) = self.preparation else {
             return Ok(Decision::Nothing);
         };
-        if block.header.hash != origin.hash {
+        if block.header.hash != origin.hash || !self.is_for(head) {
             return Ok(Decision::Nothing);
         }
         self.preparation = Preparation::Origins;

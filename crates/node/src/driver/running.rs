@@ -1,20 +1,71 @@
 //! The driver once it goes: what is done next, in which order.
 
 use super::{
-    Asked, Driver, DriverError, Event, Next, Phase, Running,
-    job::{Job, Source, Stage},
+    Driver, DriverError, Event, Next, Phase, Purpose, Seeker,
+    job::{Job, Stage},
 };
-use crate::{
-    engine::EngineCall,
-    heads::Heads,
-    sequencer::{Decision, Millis, SequencerAnswer, Sight},
-    window::Window,
-};
+use crate::{engine::EngineCall, heads::Heads, sequencer::Millis, window::Window};
+use alloy_primitives::B256;
 use doppio_derive::{
-    DerivedAttributes, FinalityMismatch, FinalityStep, Outcome, PipelineError, Step, differences,
+    DerivedAttributes, FinalityMismatch, FinalityStep, Found, Lookup, Outcome, Pipeline,
+    PipelineError, Settled, Step, differences,
 };
-use doppio_protocol::{block::BlockId, l2::L2Block};
+use doppio_protocol::{L1BlockRef, L2BlockRef, block::BlockId, l2::L2Block};
 use std::sync::Arc;
+
+/// What is there once it goes.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) pipeline: Pipeline,
+    /// A block on its way into the engine.
+    pub(super) job: Option<Job>,
+    /// A block of our own, which may have to wait on its way.
+    pub(super) sequenced: Option<Job>,
+    /// The unsafe head of before a derived block replaced one below it.
+    pub(super) backup: Option<L2BlockRef>,
+    /// The backup shall be the head again.
+    pub(super) is_restoring: bool,
+    /// The L1 head up to which derivation has read everything.
+    pub(super) read_up_to: Option<B256>,
+    /// Somebody does not have what derivation asks for.
+    pub(super) is_suspect: bool,
+    /// The unsafe head, and since when: what fills gaps waits for it to stand still.
+    still: (B256, Millis),
+    /// Blocks from outside are not tried before.
+    pub(super) outside_from: Millis,
+}
+
+impl Running {
+    pub(super) const fn new(pipeline: Pipeline, heads: &Heads, now: Millis) -> Self {
+        Self {
+            pipeline,
+            job: None,
+            sequenced: None,
+            backup: None,
+            is_restoring: false,
+            read_up_to: None,
+            is_suspect: false,
+            still: (heads.unsafe_head.hash, now),
+            outside_from: 0,
+        }
+    }
+
+    /// Whether a block of our own was fetched and is not the head yet, or may be.
+    pub(super) fn has_sealed(&self) -> bool {
+        self.sequenced
+            .as_ref()
+            .is_some_and(|job| matches!(job.stage, Stage::Insert(_) | Stage::Adopt(_)))
+    }
+
+    /// Whether the engine may have another head than we know of.
+    pub(super) fn is_adopting(&self) -> bool {
+        let adopts = |job: &Option<Job>| {
+            job.as_ref()
+                .is_some_and(|job| matches!(job.stage, Stage::Adopt(_)))
+        };
+        adopts(&self.job) || adopts(&self.sequenced)
+    }
+}
 
 impl Driver {
     pub(super) fn running(&mut self) -> Result<(&mut Running, &mut Heads), DriverError> {
@@ -26,104 +77,121 @@ impl Driver {
 
     /// One step of a driver that goes.
     pub(super) fn run(&mut self) -> Result<Option<Next>, DriverError> {
+        let now = self.now;
         let (running, heads) = self.running()?;
         let heads = *heads;
+        // spec: opstack-2026-09 4.1 *3
+        if heads.unsafe_head.number < heads.finalized.number {
+            return Err(DriverError::Bug(
+                "the unsafe head is behind the finalized one",
+            ));
+        }
+        if running.still.0 != heads.unsafe_head.hash {
+            running.still = (heads.unsafe_head.hash, now);
+        }
         if let Some(job) = &running.job {
-            let next = job.next(&heads);
-            self.asked = Asked::Job;
-            return Ok(Some(next));
+            return Ok(match job.next(&heads) {
+                Next::Engine(call) => self.ask(Purpose::Job, call),
+                next => Some(next),
+            });
         }
-        if running.fork_choice_due {
-            self.asked = Asked::Heads;
-            return Ok(Some(Next::Engine(EngineCall::heads(&heads))));
+        if running.is_restoring
+            && let Some(backup) = running.backup
+        {
+            let call = EngineCall::fork_choice(backup.hash, &heads);
+            return Ok(self.ask(Purpose::Restore, call));
         }
-        let until = match self.make_block(&heads)? {
-            Ok(next) => return Ok(Some(next)),
+        if self.sequencer.is_some() && !self.engine_has_head(&heads)? {
+            return Ok(self.tell_heads(&heads));
+        }
+        if self.is_stopping && self.is_settled() {
+            self.stopped(heads.unsafe_head.hash);
+        }
+        let sequencer_at = match self.make_block(&heads)? {
+            Ok(next) => return Ok(next),
             Err(until) => until,
         };
-        if let Some(block) = self
-            .unsafe_blocks
-            .next_after(&heads.unsafe_head, &heads.safe)
-        {
-            let (running, _) = self.running()?;
-            running.job = Some(Job::outside(block));
-            return Ok(None);
-        }
+        let outside_at = match self.outside(&heads)? {
+            Ok(()) => return Ok(None),
+            Err(until) => until,
+        };
         if let Some(next) = self.finality()? {
             return Ok(next);
         }
-        self.derive(&heads, until)
+        let times = [sequencer_at, outside_at];
+        self.derive(&heads, times.into_iter().flatten().min())
     }
 
-    /// What the sequencer sees; none before L1's head is known: it could not tell whether a block's
-    /// data will come to L1 in time.
-    fn sight<'a>(&self, heads: &'a Heads) -> Option<Sight<'a>> {
-        let l1_head = self.l1.head?;
-        let read_up_to = match &self.phase {
-            Phase::Running(running) => running.read_up_to,
-            _ => None,
-        };
-        Some(Sight {
-            head: &heads.unsafe_head,
-            safe: &heads.safe,
-            l1_head: l1_head.number,
-            caught_up: read_up_to == Some(l1_head.hash),
-            now: self.now,
-        })
+    /// Asks the engine.
+    pub(super) fn ask(&mut self, purpose: Purpose, call: EngineCall) -> Option<Next> {
+        self.call = Some((purpose, call));
+        None
     }
 
-    /// What the sequencer needs now, or the time at which it will need something.
-    // spec: opstack 4.3
-    fn make_block(&mut self, heads: &Heads) -> Result<Result<Next, Option<Millis>>, DriverError> {
+    /// Tells the engine the heads.
+    fn tell_heads(&mut self, heads: &Heads) -> Option<Next> {
+        self.ask(Purpose::Heads, EngineCall::heads(heads))
+    }
+
+    /// Whether the engine is at the unsafe head, or will be as soon as a block of our own is.
+    fn engine_has_head(&mut self, heads: &Heads) -> Result<bool, DriverError> {
+        let has_sealed = self.running()?.0.has_sealed();
+        let head = self.acknowledged.as_ref().and_then(EngineCall::head);
+        Ok(has_sealed || head == Some(heads.unsafe_head.hash))
+    }
+
+    /// Whether the engine knows the heads; it is not told again what it knows.
+    // spec: opstack-2026-09 4.2 *2
+    fn engine_has_heads(&mut self, heads: &Heads) -> Result<bool, DriverError> {
+        let has_sealed = self.running()?.0.has_sealed();
+        Ok(has_sealed || self.acknowledged == Some(EngineCall::heads(heads)))
+    }
+
+    /// Begins to bring a block from outside into the engine, if there is one; otherwise, when there will
+    /// be something to do.
+    // spec: opstack 4.2
+    fn outside(&mut self, heads: &Heads) -> Result<Result<(), Option<Millis>>, DriverError> {
         let now = self.now;
-        let Some(sight) = self.sight(heads) else {
-            return Ok(Err(None));
-        };
-        let Some(sequencer) = &mut self.sequencer else {
-            return Ok(Err(None));
-        };
-        if let Some(active) = sequencer.watch(&sight) {
-            let head = heads.unsafe_head;
-            self.events.push_back(Event::Recovery { active, head });
-        }
-        let need = sequencer.next(&sight);
+        let interval = self.chain.rollup.block_time.saturating_mul(2_000);
+        let next = self
+            .unsafe_blocks
+            .next_after(&heads.unsafe_head, &heads.safe);
+        let gap = self.unsafe_blocks.first().map(Arc::clone);
         let (running, _) = self.running()?;
-        let Some(job) = &running.sequenced else {
-            return Ok(need.map(Next::Sequence));
+        let (block, from) = match (next, gap) {
+            (Some(block), _) => (block, running.outside_from),
+            // the engine may know how to get what is missing
+            // spec: opstack-2026-09 4.5 *1
+            (None, Some(block)) => {
+                let at = running.still.1.saturating_add(interval);
+                (block, running.outside_from.max(at))
+            }
+            (None, None) => return Ok(Err(None)),
         };
-        let Source::Sequenced {
-            parent, seal_at, ..
-        } = job.source
-        else {
-            return Err(DriverError::Bug("a block of our own that is not"));
-        };
-        if parent != heads.unsafe_head.hash {
-            // the head is another one: what was begun is worth nothing
-            running.sequenced = None;
-            return Ok(need.map(Next::Sequence));
+        if now < from {
+            return Ok(Err(Some(from)));
         }
-        if let Err(until) = need {
-            // something failed, and is tried again then
-            return Ok(Err(until));
-        }
-        if matches!(job.stage, Stage::Get(_)) && now < seal_at {
-            return Ok(Err(Some(seal_at)));
-        }
-        let next = job.next(heads);
-        self.asked = Asked::Sequenced;
-        Ok(Ok(next))
+        running.still.1 = now;
+        running.job = Some(Job::outside(block));
+        Ok(Ok(()))
     }
 
     /// What follows from L1's finality, if anything.
     // spec: opstack 3.15
     fn finality(&mut self) -> Result<Option<Option<Next>>, DriverError> {
+        if let Some(lookup) = self.settle()? {
+            self.seeker = Seeker::Settled;
+            return Ok(Some(Some(Next::Lookup(lookup))));
+        }
         match self.finality.step() {
             Ok(FinalityStep::Wait) => Ok(None),
-            Ok(FinalityStep::Need(lookup)) => Ok(Some(Some(Next::Lookup(lookup)))),
+            Ok(FinalityStep::Need(lookup)) => {
+                self.seeker = Seeker::Finality;
+                Ok(Some(Some(Next::Lookup(lookup))))
+            }
             Ok(FinalityStep::Finalize(block)) => {
-                let (running, heads) = self.running()?;
+                let (_, heads) = self.running()?;
                 heads.finalized = block;
-                running.fork_choice_due = true;
                 self.finality.engine_finalized(block);
                 self.events.push_back(Event::Finalized(block));
                 Ok(Some(None))
@@ -135,40 +203,98 @@ impl Driver {
         }
     }
 
+    /// Where data is behind commitments, it is final when they cannot be challenged any more. Gives the
+    /// lookup that this takes, if any.
+    // spec: opstack 3.15
+    fn settle(&mut self) -> Result<Option<Lookup>, DriverError> {
+        let Some(l1_finalized) = self.unsettled else {
+            return Ok(None);
+        };
+        let known = self.finality.finalized_l1().map(|block| block.number);
+        let (running, _) = self.running()?;
+        let settled = match running.pipeline.settle(&l1_finalized) {
+            Settled::WithL1 => Some(l1_finalized),
+            Settled::UpTo(block) => Some(block),
+            Settled::UpToNumber(number) if known.is_none_or(|known| known < number) => {
+                return Ok(Some(Lookup::L1ByNumber(number)));
+            }
+            Settled::UpToNumber(_) | Settled::Unknown => None,
+        };
+        self.settle_up_to(settled);
+        Ok(None)
+    }
+
+    fn settle_up_to(&mut self, block: Option<L1BlockRef>) {
+        self.unsettled = None;
+        if let Some(block) = block {
+            // what was settled before stays so, even if nothing is settled behind it now
+            let _ = self.finality.l1_finalized(block);
+        }
+    }
+
+    /// The L1 block up to which nothing can be challenged any more.
+    pub(super) fn settled(&mut self, found: Found) {
+        if let Found::L1(block) = found {
+            self.settle_up_to(Some(block));
+        }
+    }
+
+    /// What L1 has at the height of the block that derivation reads.
+    pub(super) fn canonical(&mut self, found: Found) {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        running.is_suspect = false;
+        if let (Found::L1(canonical), Some(origin)) = (found, running.pipeline.origin())
+            && canonical.number == origin.number
+            && canonical.hash != origin.hash
+        {
+            let reason = format!(
+                "what derivation needs of L1 block {} is not there, and L1 has {} at its height",
+                origin.id(),
+                canonical.id()
+            );
+            self.reset(reason);
+        }
+    }
+
     /// Lets derivation go on.
     fn derive(
         &mut self,
         heads: &Heads,
         until: Option<Millis>,
     ) -> Result<Option<Next>, DriverError> {
-        let l1_head = self.l1.head;
-        let confirmations = self.options.l1_confirmations;
+        let has_heads = self.engine_has_heads(heads)?;
+        let has_head = self.engine_has_head(heads)?;
+        let acknowledged = self.acknowledged.is_some();
         let (running, _) = self.running()?;
+        let is_known = acknowledged || running.has_sealed();
         match running.pipeline.step() {
-            Ok(Step::Need(request)) => Ok(Some(Next::Derivation(request))),
-            Ok(Step::Exhausted(origin)) => {
-                self.finality.exhausted(origin.id());
-                let Some(head) = l1_head else {
-                    return Ok(Some(Next::Wait { until }));
-                };
-                if head.number.saturating_sub(confirmations) > origin.number {
-                    return Ok(Some(Next::L1Block(origin.number + 1)));
+            // what is derived without waiting for anything is told to the engine together
+            // spec: opstack-2026-09 4.2 *2
+            Ok(Step::Need(_) | Step::Exhausted(_)) if !has_heads => Ok(self.tell_heads(heads)),
+            Ok(Step::Need(request)) => Ok(Some(match running.pipeline.origin() {
+                Some(origin) if running.is_suspect => {
+                    let lookup = Lookup::L1ByNumber(origin.number);
+                    self.seeker = Seeker::Canonical;
+                    Next::Lookup(lookup)
                 }
-                let (running, _) = self.running()?;
-                if running.read_up_to != Some(head.hash) {
-                    running.read_up_to = Some(head.hash);
-                    self.watch_window(heads, head.number);
-                    // the sequencer may have waited for it
-                    return Ok(None);
-                }
-                Ok(Some(Next::Wait { until }))
-            }
+                _ => Next::Derivation(request),
+            })),
+            Ok(Step::Exhausted(origin)) => Ok(self.exhausted(heads, &origin, until)?),
             Ok(Step::Attributes(derived)) => {
                 if derived.parent.hash != heads.pending_safe.hash {
-                    return Err(DriverError::Bug("derivation is on another head"));
+                    let parent = derived.parent.id();
+                    let pending = heads.pending_safe.id();
+                    self.reset(format!("derived a block on {parent}, not on {pending}"));
+                    return Ok(None);
                 }
-                let known = heads.unsafe_head.number > heads.pending_safe.number;
-                running.job = Some(Job::derived(derived, known));
+                let is_there = heads.unsafe_head.number > heads.pending_safe.number;
+                // a block that is built names its parent as the head
+                if is_there && !has_head || !is_known {
+                    return Ok(self.tell_heads(heads));
+                }
+                running.job = Some(Job::derived(derived, is_there));
                 Ok(None)
             }
             Err(PipelineError::Reset(reason)) => {
@@ -177,6 +303,36 @@ impl Driver {
             }
             Err(error) => Err(DriverError::Pipeline(error)),
         }
+    }
+
+    /// Derivation has nothing more from an L1 block.
+    fn exhausted(
+        &mut self,
+        heads: &Heads,
+        origin: &L1BlockRef,
+        until: Option<Millis>,
+    ) -> Result<Option<Next>, DriverError> {
+        self.finality.exhausted(origin.id());
+        let Some(head) = self.l1.head else {
+            return Ok(Some(Next::Wait { until }));
+        };
+        let last = head.number.saturating_sub(self.options.l1_confirmations);
+        if last > origin.number {
+            return Ok(Some(Next::L1Block(origin.number + 1)));
+        }
+        self.backoff.idle();
+        let (running, _) = self.running()?;
+        if running.read_up_to != Some(head.hash) {
+            running.read_up_to = Some(head.hash);
+            // what is settled may have grown with what was read
+            if self.chain.rollup.alt_da.is_some() {
+                self.unsettled = self.l1.finalized;
+            }
+            self.watch_window(heads, head.number);
+            // the sequencer may have waited for it
+            return Ok(None);
+        }
+        Ok(Some(Next::Wait { until }))
     }
 
     /// Tells when the window of the oldest block that is not safe closes, expires or is open again.
@@ -193,68 +349,39 @@ impl Driver {
         }
     }
 
-    /// The answer to [`Next::Sequence`].
-    // spec: opstack 4.3
-    pub fn sequence(&mut self, answer: &SequencerAnswer) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let now = self.now;
-        let Some(heads) = self.heads else {
-            return Err(DriverError::Bug("nothing is sequenced"));
-        };
-        let head = heads.unsafe_head;
-        let sight = self.sight(&heads);
-        let (Some(sight), Some(sequencer)) = (sight, &mut self.sequencer) else {
-            return Err(DriverError::Bug("nothing is sequenced"));
-        };
-        let decision = match answer {
-            SequencerAnswer::Origins { current, next } => {
-                sequencer.origins(&chain, &sight, current.as_ref(), next.as_ref())
-            }
-            SequencerAnswer::Epoch { config, block } => sequencer
-                .epoch(&chain, &head, config, block)
-                .map_err(DriverError::Pipeline)?,
-        };
-        match decision {
-            Decision::Nothing => {}
-            Decision::Reset(reason) => self.reset(reason),
-            Decision::Build(attributes) => {
-                let seal_at = sequencer.seal_at(attributes.timestamp, now);
-                let (running, _) = self.running()?;
-                running.sequenced = Some(Job::sequenced(head.hash, attributes, seal_at));
-            }
-        }
-        Ok(())
-    }
-
     /// The answer to [`Next::L2Block`]: none if the engine has no such block.
     // spec: opstack 4.2
     pub fn consolidate(&mut self, block: Option<&L2Block>) -> Result<(), DriverError> {
         let chain = Arc::clone(&self.chain);
-        let (running, _) = self.running()?;
-        let Some(job) = &mut running.job else {
-            return Err(DriverError::Bug("nothing to compare"));
-        };
-        let Some(derived) = job.to_compare() else {
-            return Err(DriverError::Bug("nothing to compare"));
-        };
-        let Some(block) = block else {
-            job.build();
+        let Phase::Running(running) = &mut self.phase else {
+            // nothing waits for it any more
             return Ok(());
         };
+        let Some(derived) = running.job.as_ref().and_then(Job::to_compare) else {
+            return Ok(());
+        };
+        let number = derived.parent.number + 1;
+        let Some(block) = block else {
+            self.reset(format!("the engine has lost its block {number}"));
+            return Ok(());
+        };
+        if block.header.number != number {
+            return Ok(());
+        }
         let found = differences(&chain, derived.parent.hash, &derived.attributes, block);
         if found.is_empty() {
             let derived = Arc::clone(derived);
             running.job = None;
             return self.accept(&derived, block, false);
         }
-        job.build();
-        self.events.push_back(Event::Replaced {
-            block: BlockId {
-                hash: block.hash,
-                number: block.header.number,
-            },
-            differences: found,
-        });
+        let block = BlockId {
+            hash: block.hash,
+            number,
+        };
+        if let Some(job) = &mut running.job {
+            job.replaces = Some((block, found));
+            job.build();
+        }
         Ok(())
     }
 
@@ -277,13 +404,18 @@ impl Driver {
             .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
         heads.pending_safe = block_ref;
         if built {
+            // spec: opstack 4.2
+            if heads.unsafe_head.number >= block_ref.number {
+                running.backup = Some(heads.unsafe_head);
+            }
             heads.unsafe_head = block_ref;
         }
         let safe = *running.pipeline.safe_head();
         let moved = safe.hash != heads.safe.hash;
         if moved {
             heads.safe = safe;
-            running.fork_choice_due = true;
+            // the chain of before is not the safe one
+            running.backup = None;
         }
         self.events.push_back(if built {
             Event::Derived(block_ref)
@@ -293,6 +425,7 @@ impl Driver {
         if moved {
             let derived_from = derived.derived_from;
             self.finality.derived(safe, derived_from.id());
+            self.backoff.safe(safe.number);
             let head = safe;
             self.events.push_back(Event::Safe { head, derived_from });
         }

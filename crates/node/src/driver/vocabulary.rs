@@ -67,8 +67,8 @@ pub enum Event {
     Reset(String),
     /// The engine had the derived block.
     Consolidated(L2BlockRef),
-    /// The engine had another block than the derived one, which takes its place. On a chain with one
-    /// sequencer this is an incident.
+    /// The engine had another block than the derived one, which takes its place; [`Event::Derived`]
+    /// follows. On a chain with one sequencer this is an incident.
     Replaced {
         /// What the engine had.
         block: BlockId,
@@ -93,6 +93,8 @@ pub enum Event {
     },
     /// A block from outside became the unsafe head.
     Unsafe(L2BlockRef),
+    /// What had replaced a chain turned out to be invalid: the head is the one of before again.
+    Restored(L2BlockRef),
     /// A block of our own became the unsafe head.
     Sequenced(Arc<L2Block>),
     /// The engine refused a block of our own, or what it was to be made from.
@@ -102,6 +104,8 @@ pub enum Event {
         /// The engine's reason.
         reason: String,
     },
+    /// The sequencer has stopped. Another one goes on from this head.
+    Stopped(B256),
     /// A block from outside is invalid.
     InvalidUnsafe {
         /// The block.

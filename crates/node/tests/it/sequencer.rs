@@ -2,7 +2,7 @@
 
 use crate::world::{Recorded, World};
 use alloy_primitives::B256;
-use doppio_node::{Event, Millis, SequencerOptions, StartError};
+use doppio_node::{Event, Millis, SequencerOptions, StartError, Stop};
 use doppio_protocol::{L2BlockRef, l2::L2Block};
 use std::sync::Arc;
 
@@ -175,8 +175,8 @@ fn it_starts_on_the_head_that_is_named_and_stops_with_one_to_go_on_from() {
         .driver
         .start_sequencing(SequencerOptions::default(), head);
     assert_eq!(again, Err(StartError::Running));
-    assert_eq!(world.driver.stop_sequencing(), Some(head));
-    assert_eq!(world.driver.stop_sequencing(), None);
+    assert_eq!(world.driver.stop_sequencing(), Stop::Stopped(head));
+    assert_eq!(world.driver.stop_sequencing(), Stop::NotRunning);
     world.run_until(world.now + 20_000, &l1).unwrap();
     assert_eq!(world.heads().unsafe_head.hash, head, "it has stopped");
     let asked = B256::repeat_byte(1);

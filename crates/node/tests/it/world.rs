@@ -334,8 +334,15 @@ impl<E: TestEngine> World<'_, E> {
             // asked again, it says the same
             assert_eq!(self.driver.step(self.now)?, next);
             self.events.extend(self.driver.events());
-            if matches!(next, Next::Wait { .. }) {
-                return Ok(());
+            if let Next::Wait { until } = next {
+                match until {
+                    // a pause between resets
+                    Some(until) if self.driver.current_l1().is_none() => {
+                        self.now = until;
+                        continue;
+                    }
+                    _ => return Ok(()),
+                }
             }
             if self.failures.now() {
                 // nobody answers, or the engine says that it cannot now
