@@ -357,6 +357,25 @@ impl<E: TestEngine> World<'_, E> {
         panic!("the driver does not come to rest");
     }
 
+    /// Does what the driver asks for until it asks for something, which is not done; time passes where
+    /// the driver waits for a time.
+    #[track_caller]
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Next) -> bool) -> Next {
+        for _ in 0..1_000_000 {
+            let next = self.driver.step(self.now).unwrap();
+            self.events.extend(self.driver.events());
+            if wanted(&next) {
+                return next;
+            }
+            match next {
+                Next::Wait { until: None } => panic!("the driver waits for news"),
+                Next::Wait { until: Some(until) } => self.now = until,
+                next => self.answer_next(next).unwrap(),
+            }
+        }
+        panic!("the driver never asks for it");
+    }
+
     /// Does one thing that the driver asks for.
     pub(crate) fn answer_next(&mut self, next: Next) -> Result<(), DriverError> {
         match next {
