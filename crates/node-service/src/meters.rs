@@ -165,6 +165,11 @@ pub(crate) fn unsafe_blocks(count: usize, bytes: usize) {
     gauge!("op_node_default_unsafe_payloads_buffer_mem_size").set(number(bytes as u64));
 }
 
+/// Whether blocks are made without users' transactions after an expired sequencing window.
+pub(crate) fn recovering(is_recovering: bool) {
+    gauge!("doppio_node_sequencer_recovering").set(f64::from(u8::from(is_recovering)));
+}
+
 /// A call over the node's JSON-RPC: the [`Meter`](doppio_rpc::Meter) of its servers.
 pub fn rpc_call(method: &'static str, succeeded: bool, took: Duration) {
     counter!("op_node_default_rpc_server_requests_total", "method" => method).increment(1);

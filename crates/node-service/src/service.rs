@@ -5,7 +5,7 @@
 //! for exactly that; a reset empties all lanes.
 
 use crate::{
-    command::{Command, CommandError, NodeHandle},
+    command::{Command, CommandError, NodeHandle, Reply},
     da::DaSource,
     l2::L2Client,
     meters::{self, Happened},
@@ -20,9 +20,9 @@ use doppio_derive::{Found, Response};
 use doppio_l1::{Follower, FollowerOptions, L1Source, verify::Label};
 use doppio_node::{
     Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, Event, Millis, Next,
-    SequencerAnswer, SequencerOptions,
+    SequencerAnswer, SequencerOptions, Stop, WindowState,
 };
-use doppio_protocol::{L1BlockRef, config::ChainConfig, l2::L2Block};
+use doppio_protocol::{L1BlockRef, L2BlockRef, config::ChainConfig, l2::L2Block};
 use std::{
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -79,8 +79,6 @@ impl Default for Polling {
 pub struct NodeOptions {
     /// How heads are found and become final.
     pub driver: DriverOptions,
-    /// How far derivation stays behind L1's head, in blocks (`--verifier.l1-confs`).
-    pub verifier_l1_confs: u64,
     /// How L1 is asked for news.
     pub polling: Polling,
     /// Makes blocks; none for a verifier.
@@ -162,6 +160,8 @@ impl Node {
             tasks: JoinSet::new(),
             status,
             safe_db,
+            generation: 0,
+            stopping: Vec::new(),
             seal_began: None,
             progress: None,
         };
@@ -211,7 +211,14 @@ enum Kind {
     Sequence,
 }
 
-const KINDS: usize = 6;
+const KINDS: [Kind; 6] = [
+    Kind::Lookup,
+    Kind::Derivation,
+    Kind::L1Block,
+    Kind::L2Block,
+    Kind::Engine,
+    Kind::Sequence,
+];
 
 impl Kind {
     /// None if nothing is asked.
@@ -298,10 +305,14 @@ struct Service {
     wants_blocks: bool,
     /// None before derivation begins, and while it is asked.
     follower: Option<Follower>,
-    lanes: [Lane; KINDS],
+    lanes: [Lane; KINDS.len()],
     tasks: JoinSet<Done>,
     status: watch::Sender<NodeStatus>,
     safe_db: Option<Arc<SafeDb>>,
+    /// The driver's generation that the lanes are of.
+    generation: u64,
+    /// Who waits for the sequencer to stop.
+    stopping: Vec<Reply<Result<B256, CommandError>>>,
     /// When a block of our own was fetched.
     seal_began: Option<Instant>,
     /// When progress was logged last.
@@ -374,6 +385,12 @@ impl Service {
         loop {
             let now = unix();
             let next = self.driver.step(millis(now))?;
+            if self.driver.generation() != self.generation {
+                self.generation = self.driver.generation();
+                for kind in KINDS {
+                    self.lanes[kind as usize].clear(kind);
+                }
+            }
             self.events(now)?;
             let Some(kind) = Kind::of(&next) else {
                 self.publish(now);
@@ -479,10 +496,8 @@ impl Service {
     fn spawn_follower(&mut self) -> Option<AbortHandle> {
         let from = self.driver.current_l1()?.id();
         let mut follower = self.follower.take().unwrap_or_else(|| {
-            let options = FollowerOptions {
-                confirmations: self.options.verifier_l1_confs,
-                ..FollowerOptions::default()
-            };
+            // the driver itself stays behind L1's head, where it must
+            let options = FollowerOptions::default();
             Follower::new(self.sources.l1.clone(), from, options)
         });
         Some(self.tasks.spawn(async move {
@@ -525,6 +540,10 @@ impl Service {
             Err(Setback::Later(reason)) => {
                 lane.pause();
                 let attempt = lane.failures;
+                if kind == Kind::Derivation {
+                    // late, or gone with a part of L1: the driver finds out which
+                    self.driver.unavailable();
+                }
                 warn!(asked = ?kind, attempt, "not now, will be asked again: {reason}");
                 let happened = match kind {
                     Kind::Sequence => Happened::SequencingError,
@@ -536,7 +555,10 @@ impl Service {
                 meters::l1_reorg(reorg.depth());
                 self.driver.reset(Setback::Reorg(reorg).to_string());
             }
-            Err(Setback::Gone(reason)) => self.driver.reset(reason),
+            Err(Setback::Gone(reason)) => {
+                lane.pause();
+                self.driver.reset(reason);
+            }
         }
     }
 
@@ -597,9 +619,13 @@ impl Service {
             Command::StartSequencing(head, reply) => {
                 let _ = reply.send(self.start_sequencing(head));
             }
-            Command::StopSequencing(reply) => {
-                let _ = reply.send(self.stop_sequencing());
-            }
+            Command::StopSequencing(reply) => match self.driver.stop_sequencing() {
+                Stop::NotRunning => {
+                    let _ = reply.send(Err(CommandError::NotSequencing));
+                }
+                // the driver tells when it has stopped, and at which head
+                Stop::Stopped(_) | Stop::Pending => self.stopping.push(reply),
+            },
             Command::SetRecover(recover, reply) => {
                 let set = match &mut self.options.sequencer {
                     None => Err(CommandError::NotSequencer),
@@ -630,13 +656,16 @@ impl Service {
         self.keep_state(true)
     }
 
-    fn stop_sequencing(&mut self) -> Result<B256, CommandError> {
-        let head = self.driver.stop_sequencing();
-        let head = head.ok_or(CommandError::NotSequencing)?;
+    /// The sequencer has stopped: whoever asked for it is told the head.
+    fn stopped(&mut self, head: B256) {
         info!(%head, "sequencing is stopped");
         self.wants_blocks = false;
-        self.keep_state(false)?;
-        Ok(head)
+        let kept = self.keep_state(false).map_err(|error| error.to_string());
+        for reply in self.stopping.drain(..) {
+            let answer = kept.clone().map_err(CommandError::Persistence);
+            // an error says that nobody waits for it any more
+            let _ = reply.send(answer.map(|()| head));
+        }
     }
 
     fn keep_state(&self, is_sequencing: bool) -> Result<(), CommandError> {
@@ -658,16 +687,6 @@ impl Service {
                     meters::event(Happened::Reset, now);
                     if self.driver.is_sequencing() {
                         meters::event(Happened::SequencerReset, now);
-                    }
-                    for kind in [
-                        Kind::Lookup,
-                        Kind::Derivation,
-                        Kind::L1Block,
-                        Kind::L2Block,
-                        Kind::Engine,
-                        Kind::Sequence,
-                    ] {
-                        self.lanes[kind as usize].clear(kind);
                     }
                 }
                 Event::Started(heads) => {
@@ -721,7 +740,22 @@ impl Service {
                 Event::Unsafe(block) => {
                     info!(block = %block.id(), "a block from outside is the unsafe head");
                 }
+                Event::Restored(block) => {
+                    warn!(block = %block.id(), "what had replaced it was invalid: the head of before is back");
+                }
                 Event::Sequenced(block) => self.sequenced(&block, now),
+                Event::Stopped(head) => self.stopped(head),
+                Event::Window { state, safe, left } => log_window(state, &safe, left),
+                Event::Recovery { active: true, head } => error!(
+                    head = %head.id(),
+                    "the sequencing window is over, or will be before a batch can be posted: blocks without users' transactions are made until batches come to L1 in time again. Check the batcher"
+                ),
+                Event::Recovery {
+                    active: false,
+                    head,
+                } => info!(
+                    head = %head.id(), "recovered: users' transactions are taken again"
+                ),
                 Event::SequencedInvalid { parent, reason } => {
                     error!(%parent, reason, "the engine refuses a block of our own");
                     meters::event(Happened::SequencingError, now);
@@ -790,8 +824,24 @@ impl Service {
             *old = new;
             true
         });
-        let (count, bytes) = self.driver.unsafe_blocks();
-        meters::unsafe_blocks(count, bytes);
+        let waiting = self.driver.unsafe_blocks();
+        meters::unsafe_blocks(waiting.len(), waiting.bytes());
+        meters::recovering(self.driver.is_recovering());
+    }
+}
+
+/// Warns while there is time to do something.
+fn log_window(state: WindowState, safe: &L2BlockRef, left: u64) {
+    match state {
+        WindowState::Open => info!(safe = %safe.id(), left, "batches come to L1 in time again"),
+        WindowState::Closing => warn!(
+            safe = %safe.id(), left,
+            "no batch for the block after the safe head has come to L1; in so many L1 blocks the sequencing window is over, and users' transactions since then are lost. Check the batcher: its log, its balance, its fees"
+        ),
+        WindowState::Expired => error!(
+            safe = %safe.id(),
+            "the sequencing window is over: the chain goes on with deposits alone until batches come to L1 in time again"
+        ),
     }
 }
 

@@ -6,25 +6,29 @@
 //! blocks extend the unsafe head; L1's finality makes blocks final.
 
 mod answers;
+mod backoff;
 mod job;
+mod running;
+mod sequencing;
 mod vocabulary;
 
+pub use sequencing::Stop;
 pub use vocabulary::{DriverError, DriverOptions, Event, Next, NotAsked};
 
 use crate::{
     engine::EngineCall,
     heads::{Heads, L1Heads},
-    sequencer::{Decision, Millis, Sequencer, SequencerAnswer, SequencerOptions, StartError},
+    sequencer::{Millis, Sequencer},
     unsafe_blocks::{Refused, UnsafeBlocks},
+    window::WindowState,
 };
-use alloy_primitives::B256;
+use backoff::Backoff;
 use doppio_derive::{
-    DerivedAttributes, Finality, FinalityMismatch, FinalityStep, FindResetPoint, Found, OldSignal,
-    Outcome, Pipeline, PipelineError, ResetPointError, ResetReason, Response, Search, Step,
-    SyncStart, differences,
+    DropLog, Finality, FindResetPoint, Found, Lookup, OldSignal, PayloadRequest, Pipeline,
+    Response, Search, SyncStart, SyncStartError,
 };
-use doppio_protocol::{L1BlockRef, L2BlockRef, block::BlockId, config::ChainConfig, l2::L2Block};
-use job::{Job, Source, Stage};
+use doppio_protocol::{L1BlockRef, L2BlockRef, config::ChainConfig, l2::L2Block};
+use running::Running;
 use std::{collections::VecDeque, sync::Arc};
 
 /// How far a start is.
@@ -40,16 +44,29 @@ enum Phase {
     Running(Box<Running>),
 }
 
-/// What is there once it goes.
-#[derive(Debug)]
-struct Running {
-    pipeline: Pipeline,
-    /// A block on its way into the engine.
-    job: Option<Job>,
-    /// A block of our own, which may have to wait on its way.
-    sequenced: Option<Job>,
-    /// The engine does not know the heads yet.
-    fork_choice_due: bool,
+/// What the engine is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To take the heads, after a start or a reset.
+    Tell,
+    /// To take the heads.
+    Heads,
+    /// To go back to the chain of before.
+    Restore,
+    /// For the block that is on its way.
+    Job,
+    /// For the block of our own.
+    Sequenced,
+}
+
+/// What a lookup of a driver that goes is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seeker {
+    Finality,
+    /// How far alt-DA is settled.
+    Settled,
+    /// Whether what derivation reads is canonical.
+    Canonical,
 }
 
 /// The driver of a rollup node.
@@ -61,27 +78,29 @@ pub struct Driver {
     heads: Option<Heads>,
     l1: L1Heads,
     finality: Finality,
+    /// L1 is final up to a block, and how far alt-DA is settled with it is not known yet.
+    unsettled: Option<L1BlockRef>,
     unsafe_blocks: UnsafeBlocks,
     sequencer: Option<Sequencer>,
+    /// The sequencer stops once its block is the head or is none.
+    is_stopping: bool,
+    /// Of the oldest block that is not safe, when derivation had last read all of L1.
+    window: WindowState,
     events: VecDeque<Event>,
     /// The time at the last step.
     now: Millis,
-    /// What the engine was asked last.
-    asked: Asked,
-    /// When the sequencer goes on by itself.
+    /// The call that the engine has not answered.
+    call: Option<(Purpose, EngineCall)>,
+    /// What was looked up last.
+    seeker: Seeker,
+    /// The fork choice that the engine has; none if that is not known.
+    acknowledged: Option<EngineCall>,
+    generation: u64,
+    backoff: Backoff,
+    /// The pipeline of before a reset: it may know which commitments have expired.
+    before: Option<Pipeline>,
+    /// When it goes on by itself, whatever else is waited for.
     timer: Option<Millis>,
-}
-
-/// Whose call the engine was asked to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Nothing,
-    /// To take the heads.
-    Heads,
-    /// For the block that is on its way.
-    Job,
-    /// For the block of our own.
-    Sequenced,
 }
 
 impl Driver {
@@ -92,11 +111,19 @@ impl Driver {
             heads: None,
             l1: L1Heads::default(),
             finality: Finality::new(&chain.rollup, options.finality),
+            unsettled: None,
             unsafe_blocks: UnsafeBlocks::default(),
             sequencer: None,
+            is_stopping: false,
+            window: WindowState::default(),
             events: VecDeque::new(),
             now: 0,
-            asked: Asked::Nothing,
+            call: None,
+            seeker: Seeker::Finality,
+            acknowledged: None,
+            generation: 0,
+            backoff: Backoff::default(),
+            before: None,
             timer: None,
             options,
             chain,
@@ -121,6 +148,49 @@ impl Driver {
         }
     }
 
+    /// Where the sequencing window of the oldest block that is not safe is: see [`Event::Window`].
+    pub const fn window(&self) -> WindowState {
+        self.window
+    }
+
+    /// When it goes on by itself, whatever else is waited for, as of the last step; none if it waits
+    /// for no time.
+    pub const fn timer(&self) -> Option<Millis> {
+        self.timer
+    }
+
+    /// The blocks that came before their turn.
+    pub const fn unsafe_blocks(&self) -> &UnsafeBlocks {
+        &self.unsafe_blocks
+    }
+
+    /// What derivation left out of the L1 block that it reads, and why; none before it begins. The
+    /// details go when the next L1 block is supplied.
+    pub const fn drops(&mut self) -> Option<&mut DropLog> {
+        match &mut self.phase {
+            Phase::Running(running) => Some(running.pipeline.drops()),
+            _ => None,
+        }
+    }
+
+    /// The alt-DA payloads that derivation will ask for in the L1 block that it reads. They may be
+    /// supplied in any order, before it does.
+    pub fn payload_requests(&self) -> Vec<PayloadRequest> {
+        match &self.phase {
+            Phase::Running(running) => running.pipeline.payload_requests().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Grows with everything that makes earlier questions void: a reset, a sequencer that stops.
+    ///
+    /// An answer to what was asked in an earlier generation is not wanted any more, and must not be
+    /// brought. What is under way to the engine then is best waited for all the same, before the next
+    /// thing is done: the engine may still take it, and says afterwards where it is.
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// What happened since this was called last.
     pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.events.drain(..)
@@ -139,7 +209,15 @@ impl Driver {
     /// L1 has a new finalized block.
     // spec: opstack 3.15
     pub fn l1_finalized(&mut self, block: L1BlockRef) -> Result<(), OldSignal> {
-        self.finality.l1_finalized(block)?;
+        if self.chain.rollup.alt_da.is_some() {
+            if let Some(last) = self.l1.finalized.filter(|last| block.number < last.number) {
+                let (signal, last) = (block.id(), last.id());
+                return Err(OldSignal { signal, last });
+            }
+            self.unsettled = Some(block);
+        } else {
+            self.finality.l1_finalized(block)?;
+        }
         self.l1.finalized = Some(block);
         Ok(())
     }
@@ -153,121 +231,89 @@ impl Driver {
         self.unsafe_blocks.push(block, &safe)
     }
 
+    /// What derivation asks for is not there, says whoever should have it. It may still come; but if L1
+    /// was reorganised it never will. L1 is asked which.
+    pub fn unavailable(&mut self) {
+        if let Phase::Running(running) = &mut self.phase {
+            running.is_suspect = true;
+        }
+    }
+
     /// Begins again from what the engine and L1 say.
     // spec: opstack 3.14
     pub fn reset(&mut self, reason: impl Into<String>) {
         self.events.push_back(Event::Reset(reason.into()));
         let search = SyncStart::new(Arc::clone(&self.chain), self.options.sync_start);
-        self.phase = Phase::Heads(search);
+        if let Phase::Running(running) = core::mem::replace(&mut self.phase, Phase::Heads(search)) {
+            self.before = Some(running.pipeline);
+        }
         self.finality.reset();
-        if let Some(sequencer) = &mut self.sequencer {
-            let block_time = self.chain.rollup.block_time.saturating_mul(1_000);
-            sequencer.wait_until(self.now.saturating_add(block_time));
-        }
-    }
-
-    /// Begins to make blocks, on exactly this head.
-    pub fn start_sequencing(
-        &mut self,
-        options: SequencerOptions,
-        head: B256,
-    ) -> Result<(), StartError> {
-        if self.sequencer.is_some() {
-            return Err(StartError::Running);
-        }
-        let heads = self.heads.ok_or(StartError::NotReady)?;
-        if heads.unsafe_head.hash != head {
-            return Err(StartError::OtherHead {
-                head: heads.unsafe_head.hash,
-                asked: head,
-            });
-        }
-        self.sequencer = Some(Sequencer::new(options));
-        Ok(())
-    }
-
-    /// Makes no more blocks; one that is not the head yet is given up. The head from which another
-    /// sequencer goes on; none if it was not running.
-    pub fn stop_sequencing(&mut self) -> Option<B256> {
-        self.sequencer.take()?;
-        if let Phase::Running(running) = &mut self.phase {
-            running.sequenced = None;
-        }
-        self.heads.map(|heads| heads.unsafe_head.hash)
-    }
-
-    /// The sequencer's blocks take the next L1 origin each, and no users' transactions, or no longer.
-    pub const fn set_recover(&mut self, recover: bool) {
-        if let Some(sequencer) = &mut self.sequencer {
-            sequencer.options.recover = recover;
-        }
-    }
-
-    /// When the sequencer goes on by itself, whatever else is being waited for; none if it does not
-    /// wait for a time.
-    pub const fn timer(&self) -> Option<Millis> {
-        self.timer
-    }
-
-    /// How many blocks from outside wait for their turn, and their bytes.
-    pub fn unsafe_blocks(&self) -> (usize, usize) {
-        (self.unsafe_blocks.len(), self.unsafe_blocks.bytes())
-    }
-
-    /// Whether it makes blocks.
-    pub const fn is_sequencing(&self) -> bool {
-        self.sequencer.is_some()
+        self.call = None;
+        self.acknowledged = None;
+        self.generation += 1;
+        let safe = self.heads.map_or(0, |heads| heads.safe.number);
+        self.backoff.reset(safe, self.now);
     }
 
     /// What is needed next. Asked again without an answer, it says the same, unless time has passed.
+    ///
+    /// What fails is to be asked for again, after a pause of whoever asks.
     pub fn step(&mut self, now: Millis) -> Result<Next, DriverError> {
         self.now = now;
-        self.asked = Asked::Nothing;
         self.timer = None;
         loop {
+            if let Some((_, call)) = &self.call {
+                return Ok(Next::Engine(call.clone()));
+            }
             if let Some(next) = self.advance()? {
                 return Ok(next);
             }
         }
     }
 
-    /// Goes on by a little; none if there is more to do at once.
+    /// Goes on by a little; none if there is more to do at once, or a call of the engine is due.
     fn advance(&mut self) -> Result<Option<Next>, DriverError> {
         match &mut self.phase {
-            Phase::Heads(search) => match search.step()? {
-                Search::Need(lookup) => Ok(Some(Next::Lookup(lookup))),
-                Search::Found(found) => {
-                    let heads = Heads {
-                        unsafe_head: found.unsafe_head,
-                        pending_safe: found.safe,
-                        safe: found.safe,
-                        finalized: found.finalized,
-                    };
-                    self.phase = Phase::Tell(heads);
-                    Ok(None)
+            Phase::Heads(search) => {
+                if let Some(until) = self.backoff.wait(self.now) {
+                    let until = Some(until);
+                    return Ok(Some(Next::Wait { until }));
                 }
-            },
+                match search.step() {
+                    Ok(Search::Need(lookup)) => Ok(Some(Next::Lookup(lookup))),
+                    Ok(Search::Found(found)) => {
+                        self.phase = Phase::Tell(Heads {
+                            unsafe_head: found.unsafe_head,
+                            pending_safe: found.safe,
+                            safe: found.safe,
+                            finalized: found.finalized,
+                        });
+                        Ok(None)
+                    }
+                    Err(error) => self.not_found(error),
+                }
+            }
             Phase::Tell(heads) => {
-                self.asked = Asked::Heads;
-                Ok(Some(Next::Engine(EngineCall::heads(heads))))
+                self.call = Some((Purpose::Tell, EngineCall::heads(heads)));
+                Ok(None)
             }
             Phase::Point(heads, search) => match search.step() {
                 Ok(Search::Need(lookup)) => Ok(Some(Next::Lookup(lookup))),
                 Ok(Search::Found(point)) => {
                     let heads = *heads;
-                    self.heads = Some(heads);
-                    self.finality.engine_finalized(heads.finalized);
-                    self.phase = Phase::Running(Box::new(Running {
-                        pipeline: Pipeline::new(Arc::clone(&self.chain), point),
-                        job: None,
-                        sequenced: None,
-                        fork_choice_due: false,
-                    }));
-                    self.events.push_back(Event::Started(Box::new(heads)));
+                    let pipeline = match self.before.take() {
+                        Some(mut pipeline) => {
+                            pipeline.reset(point);
+                            pipeline
+                        }
+                        None => Pipeline::new(Arc::clone(&self.chain), point),
+                    };
+                    self.started(heads, pipeline);
                     Ok(None)
                 }
                 Err(error) => {
-                    self.restart(&error);
+                    let reason = error.to_string();
+                    self.reset(reason);
                     Ok(None)
                 }
             },
@@ -275,142 +321,33 @@ impl Driver {
         }
     }
 
-    fn restart(&mut self, error: &ResetPointError) {
-        self.reset(error.to_string());
-    }
-
-    fn running(&mut self) -> Result<(&mut Running, &mut Heads), DriverError> {
-        match (&mut self.phase, &mut self.heads) {
-            (Phase::Running(running), Some(heads)) => Ok((running, heads)),
-            _ => Err(DriverError::Bug("it is not running")),
+    /// There are no heads to start from.
+    fn not_found(&mut self, error: SyncStartError) -> Result<Option<Next>, DriverError> {
+        let genesis = Lookup::L2ByHash(self.chain.rollup.genesis.l2.hash);
+        match error {
+            // L1 or the engine changed meanwhile; but a chain has its first block
+            SyncStartError::Missing(lookup) if lookup != genesis => {
+                self.reset(error.to_string());
+                Ok(None)
+            }
+            error => Err(error.into()),
         }
     }
 
-    /// One step of a driver that goes.
-    fn run(&mut self) -> Result<Option<Next>, DriverError> {
-        let (running, heads) = self.running()?;
-        let heads = *heads;
-        if let Some(job) = &running.job {
-            let next = job.next(&heads);
-            self.asked = Asked::Job;
-            return Ok(Some(next));
+    fn started(&mut self, heads: Heads, pipeline: Pipeline) {
+        self.heads = Some(heads);
+        self.finality.engine_finalized(heads.finalized);
+        if self.chain.rollup.alt_da.is_some() {
+            self.unsettled = self.l1.finalized;
         }
-        if running.fork_choice_due {
-            self.asked = Asked::Heads;
-            return Ok(Some(Next::Engine(EngineCall::heads(&heads))));
-        }
-        let until = match self.make_block(&heads)? {
-            Ok(next) => return Ok(Some(next)),
-            Err(until) => until,
-        };
-        self.timer = until;
-        if let Some(block) = self
-            .unsafe_blocks
-            .next_after(&heads.unsafe_head, &heads.safe)
+        self.phase = Phase::Running(Box::new(Running::new(pipeline, &heads, self.now)));
+        if let Some(sequencer) = &mut self.sequencer
+            && self.backoff.is_after_reset()
         {
-            let (running, _) = self.running()?;
-            running.job = Some(Job::outside(block));
-            return Ok(None);
+            let block_time = self.chain.rollup.block_time.saturating_mul(1_000);
+            sequencer.cool_down(self.now.saturating_add(block_time));
         }
-        if let Some(next) = self.finality()? {
-            return Ok(next);
-        }
-        self.derive(&heads, until)
-    }
-
-    /// What the sequencer needs now, or the time at which it will need something.
-    // spec: opstack 4.3
-    fn make_block(&mut self, heads: &Heads) -> Result<Result<Next, Option<Millis>>, DriverError> {
-        let now = self.now;
-        let Some(sequencer) = &mut self.sequencer else {
-            return Ok(Err(None));
-        };
-        let need = sequencer.next(&heads.unsafe_head, &heads.safe, now);
-        let (running, _) = self.running()?;
-        let Some(job) = &running.sequenced else {
-            return Ok(need.map(Next::Sequence));
-        };
-        let Source::Sequenced {
-            parent, seal_at, ..
-        } = job.source
-        else {
-            return Err(DriverError::Bug("a block of our own that is not"));
-        };
-        if parent != heads.unsafe_head.hash {
-            // the head is another one: what was begun is worth nothing
-            running.sequenced = None;
-            return Ok(need.map(Next::Sequence));
-        }
-        if let Err(until) = need {
-            // something failed, and is tried again then
-            return Ok(Err(until));
-        }
-        if matches!(job.stage, Stage::Get(_)) && now < seal_at {
-            return Ok(Err(Some(seal_at)));
-        }
-        let next = job.next(heads);
-        self.asked = Asked::Sequenced;
-        Ok(Ok(next))
-    }
-
-    /// What follows from L1's finality, if anything.
-    // spec: opstack 3.15
-    fn finality(&mut self) -> Result<Option<Option<Next>>, DriverError> {
-        match self.finality.step() {
-            Ok(FinalityStep::Wait) => Ok(None),
-            Ok(FinalityStep::Need(lookup)) => Ok(Some(Some(Next::Lookup(lookup)))),
-            Ok(FinalityStep::Finalize(block)) => {
-                let (running, heads) = self.running()?;
-                heads.finalized = block;
-                running.fork_choice_due = true;
-                self.finality.engine_finalized(block);
-                self.events.push_back(Event::Finalized(block));
-                Ok(Some(None))
-            }
-            Err(mismatch @ FinalityMismatch { .. }) => {
-                self.reset(mismatch.to_string());
-                Ok(Some(None))
-            }
-        }
-    }
-
-    /// Lets derivation go on.
-    fn derive(
-        &mut self,
-        heads: &Heads,
-        until: Option<Millis>,
-    ) -> Result<Option<Next>, DriverError> {
-        let l1_head = self.l1.head;
-        let (running, _) = self.running()?;
-        match running.pipeline.step() {
-            Ok(Step::Need(request)) => Ok(Some(Next::Derivation(request))),
-            Ok(Step::Exhausted(origin)) => {
-                self.finality.exhausted(origin.id());
-                match l1_head {
-                    Some(head) if head.number > origin.number => {
-                        Ok(Some(Next::L1Block(origin.number + 1)))
-                    }
-                    _ => Ok(Some(Next::Wait { until })),
-                }
-            }
-            Ok(Step::Attributes(derived)) => {
-                if derived.parent.hash != heads.pending_safe.hash {
-                    return Err(DriverError::Bug("derivation is on another head"));
-                }
-                let known = heads.unsafe_head.number > heads.pending_safe.number;
-                running.job = Some(Job::derived(derived, known));
-                Ok(None)
-            }
-            Err(PipelineError::Reset(reason)) => {
-                self.derivation_reset(&reason);
-                Ok(None)
-            }
-            Err(error) => Err(DriverError::Pipeline(error)),
-        }
-    }
-
-    fn derivation_reset(&mut self, reason: &ResetReason) {
-        self.reset(reason.to_string());
+        self.events.push_back(Event::Started(Box::new(heads)));
     }
 
     /// The answer to [`Next::Lookup`].
@@ -418,7 +355,11 @@ impl Driver {
         match &mut self.phase {
             Phase::Heads(search) => search.supply(found)?,
             Phase::Point(_, search) => search.supply(found)?,
-            Phase::Running(_) => self.finality.supply(found)?,
+            Phase::Running(_) => match self.seeker {
+                Seeker::Finality => self.finality.supply(found)?,
+                Seeker::Settled => self.settled(found),
+                Seeker::Canonical => self.canonical(found),
+            },
             Phase::Tell(_) => return Err(NotAsked::Other("a lookup")),
         }
         Ok(())
@@ -431,107 +372,5 @@ impl Driver {
             Phase::Running(running) => Ok(running.pipeline.supply(response)?),
             _ => Err(NotAsked::Other("data for derivation")),
         }
-    }
-
-    /// The answer to [`Next::Sequence`].
-    // spec: opstack 4.3
-    pub fn sequence(&mut self, answer: &SequencerAnswer) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let now = self.now;
-        let (Some(heads), Some(sequencer)) = (self.heads, &mut self.sequencer) else {
-            return Err(DriverError::Bug("nothing is sequenced"));
-        };
-        let head = heads.unsafe_head;
-        let decision = match answer {
-            SequencerAnswer::Origins { current, next } => {
-                sequencer.origins(&chain, &head, current.as_ref(), next.as_ref(), now)
-            }
-            SequencerAnswer::Epoch { config, block } => sequencer
-                .epoch(&chain, &head, config, block)
-                .map_err(DriverError::Pipeline)?,
-        };
-        match decision {
-            Decision::Nothing => {}
-            Decision::Reset(reason) => self.reset(reason),
-            Decision::Build(attributes) => {
-                let seal_at = sequencer.seal_at(attributes.timestamp, now);
-                let (running, _) = self.running()?;
-                running.sequenced = Some(Job::sequenced(head.hash, attributes, seal_at));
-            }
-        }
-        Ok(())
-    }
-
-    /// The answer to [`Next::L2Block`]: none if the engine has no such block.
-    // spec: opstack 4.2
-    pub fn consolidate(&mut self, block: Option<&L2Block>) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let (running, _) = self.running()?;
-        let Some(job) = &mut running.job else {
-            return Err(DriverError::Bug("nothing to compare"));
-        };
-        let Some(derived) = job.to_compare() else {
-            return Err(DriverError::Bug("nothing to compare"));
-        };
-        let Some(block) = block else {
-            job.build();
-            return Ok(());
-        };
-        let found = differences(&chain, derived.parent.hash, &derived.attributes, block);
-        if found.is_empty() {
-            let derived = Arc::clone(derived);
-            running.job = None;
-            return self.accept(&derived, block, false);
-        }
-        job.build();
-        self.events.push_back(Event::Replaced {
-            block: BlockId {
-                hash: block.hash,
-                number: block.header.number,
-            },
-            differences: found,
-        });
-        Ok(())
-    }
-
-    /// A block equals derived attributes, and the engine has it.
-    fn accept(
-        &mut self,
-        derived: &DerivedAttributes,
-        block: &L2Block,
-        built: bool,
-    ) -> Result<(), DriverError> {
-        let block_ref = block.block_ref(&self.chain)?;
-        let (running, heads) = self.running()?;
-        let outcome = Outcome::Accepted {
-            hash: block.hash,
-            extra_data: block.header.extra_data.clone(),
-        };
-        running
-            .pipeline
-            .executed(outcome)
-            .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
-        heads.pending_safe = block_ref;
-        if built {
-            heads.unsafe_head = block_ref;
-        }
-        let safe = *running.pipeline.safe_head();
-        let moved = safe.hash != heads.safe.hash;
-        if moved {
-            heads.safe = safe;
-            running.fork_choice_due = true;
-        }
-        self.events.push_back(if built {
-            Event::Derived(block_ref)
-        } else {
-            Event::Consolidated(block_ref)
-        });
-        if moved {
-            let derived_from = derived.derived_from;
-            self.finality.derived(safe, derived_from.id());
-            let head = safe;
-            self.events.push_back(Event::Safe { head, derived_from });
-        }
-        Ok(())
     }
 }

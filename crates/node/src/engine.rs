@@ -35,11 +35,42 @@ pub enum EngineCall {
 impl EngineCall {
     /// The fork choice that tells the engine of these heads.
     pub(crate) const fn heads(heads: &Heads) -> Self {
+        Self::fork_choice(heads.unsafe_head.hash, heads)
+    }
+
+    /// The fork choice that makes a block the head.
+    pub(crate) const fn fork_choice(head: B256, heads: &Heads) -> Self {
         Self::ForkChoice {
-            head: heads.unsafe_head.hash,
+            head,
             safe: heads.safe.hash,
             finalized: heads.finalized.hash,
             attributes: None,
+        }
+    }
+
+    /// The head of a fork choice.
+    pub(crate) const fn head(&self) -> Option<B256> {
+        match self {
+            Self::ForkChoice { head, .. } => Some(*head),
+            _ => None,
+        }
+    }
+
+    /// A fork choice without what is to be built.
+    pub(crate) fn without_attributes(self) -> Self {
+        match self {
+            Self::ForkChoice {
+                head,
+                safe,
+                finalized,
+                ..
+            } => Self::ForkChoice {
+                head,
+                safe,
+                finalized,
+                attributes: None,
+            },
+            other => other,
         }
     }
 }
@@ -51,8 +82,10 @@ pub enum EngineStatus {
     Valid,
     /// It can never be: the engine's reason.
     Invalid(String),
-    /// The engine does not know yet.
+    /// The engine does not know yet: it gets what it lacks.
     Syncing,
+    /// The engine keeps the block, and does not execute it: it is not on its chain.
+    Accepted,
 }
 
 /// An answer of the Engine API.
@@ -87,7 +120,8 @@ pub enum EngineError {
     /// The block that was begun is gone: begin again.
     #[error("the engine has lost the block that it was building: {0}")]
     UnknownPayload(String),
-    /// The engine does not understand the call: its state is not what it should be.
+    /// Another error of the Engine API. If it is the answer to attributes, the engine's state is not
+    /// what it should be.
     #[error("the engine does not accept the call: {0}")]
     Input(String),
     /// Anything else: try again.
@@ -97,14 +131,14 @@ pub enum EngineError {
 
 impl EngineError {
     /// Sorts an error of JSON-RPC by its code.
-    // spec: opstack 4.1
+    // spec: opstack 4.1, opstack-2026-09 4.1 *3
     pub fn from_code(code: i64, message: impl Into<String>) -> Self {
         let message = message.into();
         match code {
             -38001 => Self::UnknownPayload(message),
             -38002 => Self::InvalidForkChoice(message),
             -38003 => Self::InvalidAttributes(message),
-            -38099..=-38000 | -32602..=-32600 | -32700 => Self::Input(message),
+            -38099..=-38000 => Self::Input(message),
             _ => Self::Temporary(message),
         }
     }

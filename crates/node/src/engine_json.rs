@@ -120,7 +120,8 @@ impl StatusJson {
                 self.validation_error
                     .unwrap_or_else(|| "the engine gives no reason".to_owned()),
             )),
-            "SYNCING" | "ACCEPTED" => Ok(EngineStatus::Syncing),
+            "SYNCING" => Ok(EngineStatus::Syncing),
+            "ACCEPTED" => Ok(EngineStatus::Accepted),
             _ => Err(MalformedAnswer::Status(self.status)),
         }
     }

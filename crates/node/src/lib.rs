@@ -16,11 +16,13 @@ mod heads;
 mod origin;
 mod sequencer;
 mod unsafe_blocks;
+mod window;
 
-pub use driver::{Driver, DriverError, DriverOptions, Event, Next, NotAsked};
+pub use driver::{Driver, DriverError, DriverOptions, Event, Next, NotAsked, Stop};
 pub use engine::{EngineAnswer, EngineCall, EngineError, EngineStatus};
 pub use engine_json::{MalformedAnswer, answer as engine_answer, request as engine_request};
 pub use heads::{Heads, L1Heads};
 pub use origin::{OriginError, OriginInput, select_origin};
 pub use sequencer::{Millis, SequencerAnswer, SequencerNeed, SequencerOptions, StartError};
 pub use unsafe_blocks::{Refused, UnsafeBlocks};
+pub use window::WindowState;

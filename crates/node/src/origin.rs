@@ -12,8 +12,9 @@ pub struct OriginInput<'a> {
     pub current: Option<&'a L1BlockRef>,
     /// The L1 block after it, as deep as the sequencer wants it; none if there is none yet.
     pub next: Option<&'a L1BlockRef>,
-    /// Whether the chain is being recovered after an expired sequencing window: each block takes the
-    /// next L1 block, until the chain has caught up.
+    /// Whether the origin must be the one that derivation would choose for a block that it makes
+    /// itself, when a sequencing window has expired: the next L1 block as soon as the block is not
+    /// older than it. Then the next one must be known.
     pub recover: bool,
 }
 
@@ -26,8 +27,8 @@ pub enum OriginError {
         /// Of the head.
         origin: BlockId,
     },
-    /// The next block would be too far ahead of its L1 origin, and the next L1 block is not there:
-    /// wait for it.
+    /// The next block would be too far ahead of its L1 origin, or has to have the origin that derivation
+    /// would choose, and the next L1 block is not there: wait for it.
     #[error("the next L1 origin after {current} is required, and not there yet")]
     NextRequired {
         /// Of the head.
@@ -49,14 +50,15 @@ pub fn select_origin(
     let required = OriginError::NextRequired {
         current: current.id(),
     };
-    let time = input.head.timestamp + chain.rollup.block_time;
+    let time = input.head.timestamp.saturating_add(chain.rollup.block_time);
     let drift = chain.max_sequencer_drift(current.timestamp);
     let past_drift = time > current.timestamp.saturating_add(drift);
     match input.next {
         None if past_drift || input.recover => Err(required),
         None => Ok(*current),
         Some(next) if next.parent_hash != current.hash => Err(OriginError::Orphaned { origin }),
-        Some(next) if input.recover || time >= next.timestamp => Ok(*next),
+        // an origin is never ahead of its block, whatever the drift
+        Some(next) if time >= next.timestamp => Ok(*next),
         Some(_) => Ok(*current),
     }
 }

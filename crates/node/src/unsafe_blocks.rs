@@ -22,6 +22,9 @@ pub enum Refused {
     /// It alone is above the limit.
     #[error("the block has {0} bytes, more than all blocks may have")]
     TooLarge(usize),
+    /// There is no place for it: all others are of greater height.
+    #[error("there is no place for a block of height {0}, and none is lower")]
+    Full(u64),
     /// Its height is safe already.
     #[error("a block of height {0} is safe already")]
     Old(u64),
@@ -95,10 +98,13 @@ impl UnsafeBlocks {
         if !self.hashes.insert(block.hash) {
             return Err(Refused::Known);
         }
+        let hash = block.hash;
         self.bytes += bytes;
-        self.blocks.insert((number, block.hash), block);
+        self.blocks.insert((number, hash), block);
         while self.bytes > self.most_bytes {
-            self.pop();
+            if self.pop().is_some_and(|popped| popped.hash == hash) {
+                return Err(Refused::Full(number));
+            }
         }
         Ok(())
     }
@@ -106,9 +112,22 @@ impl UnsafeBlocks {
     /// Takes the lowest block away.
     pub fn pop(&mut self) -> Option<Arc<L2Block>> {
         let (_, block) = self.blocks.pop_first()?;
-        self.bytes -= size(&block);
-        self.hashes.remove(&block.hash);
+        self.forget(&block);
         Some(block)
+    }
+
+    /// Takes a block away; says whether it was there.
+    pub fn remove(&mut self, block: &L2Block) -> bool {
+        let found = self.blocks.remove(&(block.header.number, block.hash));
+        if let Some(block) = &found {
+            self.forget(block);
+        }
+        found.is_some()
+    }
+
+    fn forget(&mut self, block: &L2Block) {
+        self.bytes -= size(block);
+        self.hashes.remove(&block.hash);
     }
 
     /// The block that extends the unsafe head, if it is there. Blocks that cannot extend the chain any

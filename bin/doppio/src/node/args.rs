@@ -290,6 +290,16 @@ pub(crate) struct SequencerArgs {
     #[arg(id = "sequencer.recover", long = "sequencer.recover", env = "DOPPIO_NODE_SEQUENCER_RECOVER", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = parse_bool, action = ArgAction::Set, value_name = "BOOL")]
     pub(super) recover: bool,
 
+    /// L1 blocks that it may take to bring a block's data to L1: later in its sequencing window, a
+    /// block has no transactions of users, which would be lost; default: a quarter of the window
+    #[arg(
+        id = "sequencer.posting-margin",
+        long = "sequencer.posting-margin",
+        env = "DOPPIO_NODE_SEQUENCER_POSTING_MARGIN",
+        value_name = "BLOCKS"
+    )]
+    pub(super) posting_margin: Option<u64>,
+
     /// How long before its time a block is sealed
     #[arg(id = "sequencer.sealing-duration", long = "sequencer.sealing-duration", env = "DOPPIO_NODE_SEQUENCER_SEALING_DURATION", value_name = "DURATION", default_value = "50ms", value_parser = parse_duration)]
     pub(super) sealing_duration: Duration,
@@ -308,6 +318,16 @@ pub(crate) struct DerivationArgs {
         default_value = "0"
     )]
     pub(super) l1_confs: u64,
+
+    /// L1 blocks before the end of a sequencing window at which a missing batch is warned of;
+    /// default: half of the window
+    #[arg(
+        id = "verifier.window-warning",
+        long = "verifier.window-warning",
+        env = "DOPPIO_NODE_VERIFIER_WINDOW_WARNING",
+        value_name = "BLOCKS"
+    )]
+    pub(super) window_warning: Option<u64>,
 
     /// L1 blocks that are remembered for finality; 0 for what the chain needs
     #[arg(

@@ -242,8 +242,9 @@ fn options(args: &NodeArgs) -> NodeOptions {
                 lookback: unless_zero(args.derivation.finality_lookback),
                 delay: unless_zero(args.derivation.finality_delay),
             },
+            l1_confirmations: args.derivation.l1_confs,
+            window_warning: args.derivation.window_warning,
         },
-        verifier_l1_confs: args.derivation.l1_confs,
         polling: Polling {
             head: args.l1.http_poll_interval,
             epoch: args.l1.epoch_poll_interval,
@@ -253,6 +254,7 @@ fn options(args: &NodeArgs) -> NodeOptions {
                 sealing_duration: u64::try_from(millis).unwrap_or(u64::MAX),
                 max_safe_lag: sequencer.max_safe_lag,
                 recover: sequencer.recover,
+                posting_margin: sequencer.posting_margin,
             },
             l1_confs: sequencer.l1_confs,
             use_finalized: sequencer.use_finalized,

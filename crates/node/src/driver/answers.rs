@@ -1,79 +1,115 @@
 //! What the engine's answers do to the driver.
 
-use super::{Asked, Driver, DriverError, Event, Phase, job::Stage};
+use super::{
+    Driver, DriverError, Event, Phase, Purpose,
+    job::{Job, Source, Stage},
+};
 use crate::{
-    engine::{EngineAnswer, EngineError, EngineStatus},
+    engine::{EngineAnswer, EngineCall, EngineError, EngineStatus},
     sequencer::{Millis, RETRY, SYNCING_RETRY},
 };
-use doppio_derive::{FindResetPoint, Outcome, differences};
-use doppio_protocol::block::BlockId;
+use doppio_derive::{Difference, FindResetPoint, Outcome, differences};
+use doppio_protocol::{
+    block::BlockId,
+    config::{ChainConfig, Fork},
+    deposit::DEPOSIT_TX_TYPE,
+    l2::L2Block,
+};
 use std::sync::Arc;
 
 impl Driver {
-    /// The answer to [`Next::Engine`].
-    // spec: opstack 4.1
+    /// The answer to [`Next::Engine`](super::Next::Engine).
+    // spec: opstack 4.1, opstack-2026-09 4.1 *3
     pub fn engine(&mut self, answer: EngineAnswer) -> Result<(), DriverError> {
-        // what every call has in common
-        match &answer {
-            EngineAnswer::Error(EngineError::Temporary(_)) => {
-                self.sequence_later(RETRY);
-                return Ok(());
-            }
-            EngineAnswer::Error(
-                error @ (EngineError::InvalidForkChoice(_) | EngineError::Input(_)),
-            ) => {
-                self.reset(error.to_string());
-                return Ok(());
-            }
-            _ => {}
+        let Some((purpose, call)) = self.call.take() else {
+            // nothing waits for it any more
+            return Ok(());
+        };
+        if matches!(call, EngineCall::ForkChoice { .. }) {
+            let is_valid = matches!(
+                answer,
+                EngineAnswer::ForkChoice {
+                    status: EngineStatus::Valid,
+                    ..
+                }
+            );
+            self.acknowledged = is_valid.then(|| call.without_attributes());
         }
-        match (&mut self.phase, self.asked) {
-            (Phase::Tell(heads), _) => {
-                let heads = *heads;
-                match answer {
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Valid,
-                        ..
-                    } => {
-                        let search = FindResetPoint::new(Arc::clone(&self.chain), heads.safe);
-                        self.phase = Phase::Point(heads, search);
-                    }
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Invalid(reason),
-                        ..
-                    } => self.reset(reason),
-                    // not yet
-                    _ => {}
-                }
+        match purpose {
+            Purpose::Tell | Purpose::Heads => {
+                self.heads_answer(answer);
                 Ok(())
             }
-            (Phase::Running(_), Asked::Job | Asked::Sequenced) => self.job_answer(answer),
-            (Phase::Running(running), Asked::Heads) => {
-                match answer {
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Valid,
-                        ..
-                    } => running.fork_choice_due = false,
-                    EngineAnswer::ForkChoice {
-                        status: EngineStatus::Invalid(reason),
-                        ..
-                    } => self.reset(reason),
-                    _ => {}
-                }
-                Ok(())
-            }
-            _ => Err(DriverError::Bug("no call was asked for")),
+            Purpose::Restore => self.restore_answer(answer),
+            Purpose::Job | Purpose::Sequenced => self.job_answer(purpose, answer),
         }
     }
 
-    /// The answer to a call that brings a block into the engine.
-    // spec: opstack 4.1
-    fn job_answer(&mut self, answer: EngineAnswer) -> Result<(), DriverError> {
-        let chain = Arc::clone(&self.chain);
-        let asked = self.asked;
+    /// The answer to a fork choice that tells the heads, and nothing else.
+    // spec: opstack-2026-09 4.1 *3
+    fn heads_answer(&mut self, answer: EngineAnswer) {
+        match (answer, &self.phase) {
+            (
+                EngineAnswer::ForkChoice {
+                    status: EngineStatus::Valid,
+                    ..
+                },
+                Phase::Tell(heads),
+            ) => {
+                let heads = *heads;
+                let search = FindResetPoint::new(Arc::clone(&self.chain), heads.safe);
+                self.phase = Phase::Point(heads, search);
+            }
+            (
+                EngineAnswer::ForkChoice {
+                    status: EngineStatus::Valid,
+                    ..
+                },
+                _,
+            ) => {}
+            // an engine that does not have what it had has lost it
+            (EngineAnswer::ForkChoice { status, .. }, _) => {
+                self.reset(format!("the engine says of its head: {status:?}"));
+            }
+            (EngineAnswer::Error(error @ EngineError::InvalidForkChoice(_)), _) => {
+                self.reset(error.to_string());
+            }
+            // asked again
+            _ => {}
+        }
+    }
+
+    /// The answer to the fork choice that goes back to the chain of before.
+    // spec: opstack 3.8
+    fn restore_answer(&mut self, answer: EngineAnswer) -> Result<(), DriverError> {
         let (running, heads) = self.running()?;
-        let slot = match asked {
-            Asked::Sequenced => &mut running.sequenced,
+        match answer {
+            EngineAnswer::ForkChoice { status, .. } => {
+                running.is_restoring = false;
+                // whatever it says: it is tried once
+                if let Some(backup) = running.backup.take()
+                    && status == EngineStatus::Valid
+                {
+                    heads.unsafe_head = backup;
+                    self.events.push_back(Event::Restored(backup));
+                }
+            }
+            EngineAnswer::Error(error @ EngineError::InvalidForkChoice(_)) => {
+                self.reset(error.to_string());
+            }
+            // asked again
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The answer to a call that brings a block into the engine.
+    // spec: opstack 4.1, opstack-2026-09 4.1 *3 *4
+    fn job_answer(&mut self, purpose: Purpose, answer: EngineAnswer) -> Result<(), DriverError> {
+        let chain = Arc::clone(&self.chain);
+        let (running, heads) = self.running()?;
+        let slot = match purpose {
+            Purpose::Sequenced => &mut running.sequenced,
             _ => &mut running.job,
         };
         let Some(job) = slot else {
@@ -87,28 +123,57 @@ impl Driver {
                     payload: Some(id),
                 },
             ) => job.stage = Stage::Get(id),
-            // what was begun is lost: begin again
-            (Stage::Get(_), EngineAnswer::Error(EngineError::UnknownPayload(_))) => {
-                job.stage = Stage::Begin;
+            (
+                Stage::Begin,
+                EngineAnswer::Error(
+                    error @ (EngineError::InvalidForkChoice(_) | EngineError::Input(_)),
+                ),
+            ) => self.reset(error.to_string()),
+            (Stage::Begin, EngineAnswer::Error(EngineError::InvalidAttributes(reason))) => {
+                return self.job_invalid(purpose, reason);
             }
-            (Stage::Get(_), EngineAnswer::Payload(block)) => {
-                if let Some(derived) = job.derived_attributes() {
-                    let found =
-                        differences(&chain, derived.parent.hash, &derived.attributes, &block);
-                    if let Some(difference) = found.into_iter().next() {
-                        return Err(DriverError::EngineDeviates {
-                            block: BlockId {
-                                hash: block.hash,
-                                number: block.header.number,
-                            },
-                            difference,
-                        });
-                    }
+            (Stage::Get(_), EngineAnswer::Payload(block)) => match deviation(&chain, job, &block) {
+                None => job.stage = Stage::Insert(block),
+                Some(difference) if purpose == Purpose::Sequenced => {
+                    return self.job_invalid(purpose, difference.to_string());
                 }
-                job.stage = Stage::Insert(block);
+                Some(difference) => {
+                    return Err(DriverError::EngineDeviates {
+                        block: id_of(&block),
+                        difference,
+                    });
+                }
+            },
+            // what was begun is lost: begin again
+            (Stage::Get(_), EngineAnswer::Error(_)) => {
+                job.build();
+                self.sequence_later(purpose, self.block_time());
             }
             (Stage::Insert(block), EngineAnswer::Status(EngineStatus::Valid)) => {
+                let block = Arc::clone(block);
+                match job.derived_attributes().cloned() {
+                    // the engine is told of it with the block after it, or when there is none
+                    Some(derived) => {
+                        let replaces = job.replaces.take();
+                        running.job = None;
+                        if let Some((block, differences)) = replaces {
+                            self.events
+                                .push_back(Event::Replaced { block, differences });
+                        }
+                        return self.accept(&derived, &block, true);
+                    }
+                    None => job.stage = Stage::Adopt(block),
+                }
+            }
+            // the fork choice lets the engine get what it lacks
+            (Stage::Insert(block), EngineAnswer::Status(EngineStatus::Syncing))
+                if matches!(job.source, Source::Outside) =>
+            {
                 job.stage = Stage::Adopt(Arc::clone(block));
+            }
+            (Stage::Insert(_), EngineAnswer::Status(EngineStatus::Syncing)) => {
+                self.acknowledged = None;
+                self.syncing(purpose)?;
             }
             (
                 Stage::Adopt(block),
@@ -118,55 +183,70 @@ impl Driver {
                 },
             ) => {
                 let block = Arc::clone(block);
-                let derived = job.derived_attributes().cloned();
                 *slot = None;
-                if let Some(derived) = derived {
-                    return self.accept(&derived, &block, true);
-                }
                 let block_ref = block.block_ref(&chain)?;
                 heads.unsafe_head = block_ref;
-                self.events.push_back(match asked {
-                    Asked::Sequenced => Event::Sequenced(block),
+                self.events.push_back(match purpose {
+                    Purpose::Sequenced => Event::Sequenced(block),
                     _ => Event::Unsafe(block_ref),
                 });
             }
-            (_, EngineAnswer::Error(EngineError::InvalidAttributes(reason)))
-            | (
+            (Stage::Adopt(_), EngineAnswer::Error(error @ EngineError::InvalidForkChoice(_))) => {
+                self.reset(error.to_string())
+            }
+            (
                 _,
                 EngineAnswer::Status(EngineStatus::Invalid(reason))
                 | EngineAnswer::ForkChoice {
                     status: EngineStatus::Invalid(reason),
                     ..
                 },
-            ) => return self.job_invalid(reason),
+            ) => return self.job_invalid(purpose, reason),
             (
                 _,
-                EngineAnswer::Status(EngineStatus::Syncing)
-                | EngineAnswer::ForkChoice {
-                    status: EngineStatus::Syncing,
+                EngineAnswer::ForkChoice {
+                    status: EngineStatus::Syncing | EngineStatus::Accepted,
                     ..
                 },
-            ) => self.sequence_later(SYNCING_RETRY),
-            // no name where there should be one: later
-            _ => self.sequence_later(RETRY),
+            ) => self.syncing(purpose)?,
+            // asked again
+            _ => self.sequence_later(purpose, RETRY),
         }
         Ok(())
     }
 
+    /// The engine cannot say yet. What was derived is tried again once the engine says that it has its
+    /// head, and what came from outside after a while.
+    // spec: opstack-2026-09 4.1 *3
+    fn syncing(&mut self, purpose: Purpose) -> Result<(), DriverError> {
+        self.sequence_later(purpose, SYNCING_RETRY);
+        let now = self.now;
+        if purpose == Purpose::Job {
+            let (running, _) = self.running()?;
+            running.job = None;
+            running.outside_from = now.saturating_add(RETRY);
+        }
+        Ok(())
+    }
+
+    fn block_time(&self) -> Millis {
+        self.chain.rollup.block_time.saturating_mul(1_000)
+    }
+
     /// Lets the sequencer pause, if it was its call that failed.
-    fn sequence_later(&mut self, pause: Millis) {
-        if self.asked == Asked::Sequenced
+    fn sequence_later(&mut self, purpose: Purpose, pause: Millis) {
+        if purpose == Purpose::Sequenced
             && let Some(sequencer) = &mut self.sequencer
         {
-            sequencer.wait_until(self.now + pause);
+            sequencer.wait_until(self.now.saturating_add(pause));
         }
     }
 
     /// The engine says that a block cannot be.
-    fn job_invalid(&mut self, reason: String) -> Result<(), DriverError> {
-        if self.asked == Asked::Sequenced {
+    fn job_invalid(&mut self, purpose: Purpose, reason: String) -> Result<(), DriverError> {
+        if purpose == Purpose::Sequenced {
             // what the pool offered will be offered again: not at once
-            self.sequence_later(self.chain.rollup.block_time.saturating_mul(1_000));
+            self.sequence_later(purpose, self.block_time());
             let (running, heads) = self.running()?;
             running.sequenced = None;
             let parent = heads.unsafe_head.hash;
@@ -178,27 +258,71 @@ impl Driver {
         let Some(job) = running.job.take() else {
             return Err(DriverError::Bug("no block is on its way"));
         };
-        match job.derived_attributes() {
-            Some(derived) => {
-                let parent = derived.parent.id();
-                running
-                    .pipeline
-                    .executed(Outcome::Invalid)
-                    .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
-                self.events.push_back(Event::Refused { parent, reason });
-            }
-            None => {
-                let Some(block) = self.unsafe_blocks.pop() else {
-                    return Err(DriverError::Bug("the block from outside is gone"));
-                };
-                let block = BlockId {
-                    hash: block.hash,
-                    number: block.header.number,
-                };
-                self.events
-                    .push_back(Event::InvalidUnsafe { block, reason });
-            }
+        if let Some(derived) = job.derived_attributes() {
+            let is_replaced = self
+                .chain
+                .active(Fork::Holocene, derived.derived_from.timestamp);
+            let parent = derived.parent.id();
+            let (running, heads) = self.running()?;
+            running
+                .pipeline
+                .executed(Outcome::Invalid)
+                .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
+            // before Holocene what was derived of the span is worth nothing
+            // spec: opstack 3.8
+            heads.pending_safe = *running.pipeline.pending_safe_head();
+            running.is_restoring = !is_replaced && running.backup.is_some();
+            self.events.push_back(Event::Refused { parent, reason });
+        } else if let Stage::Insert(block) | Stage::Adopt(block) = job.stage {
+            self.unsafe_blocks.remove(&block);
+            let block = id_of(&block);
+            self.events
+                .push_back(Event::InvalidUnsafe { block, reason });
         }
         Ok(())
     }
+}
+
+fn id_of(block: &L2Block) -> BlockId {
+    BlockId {
+        hash: block.hash,
+        number: block.header.number,
+    }
+}
+
+/// How a block that the engine built differs from what it was asked for. Where users' transactions may
+/// be in it, they are no deposits, and come after those that were asked for.
+// spec: opstack 4.1
+fn deviation(chain: &ChainConfig, job: &Job, block: &L2Block) -> Option<Difference> {
+    let (parent, attributes) = match &job.source {
+        Source::Derived(derived, _) => (derived.parent.hash, &derived.attributes),
+        Source::Sequenced {
+            parent, attributes, ..
+        } => (*parent, &**attributes),
+        Source::Outside => return None,
+    };
+    if attributes.no_tx_pool || job.derived_attributes().is_some() {
+        return differences(chain, parent, attributes, block)
+            .into_iter()
+            .next();
+    }
+    let count = attributes.transaction_count().min(block.transactions.len());
+    let (asked_for, users) = block.transactions.split_at(count);
+    if let Some(deposit) = users
+        .iter()
+        .find(|transaction| transaction.first() == Some(&DEPOSIT_TX_TYPE))
+    {
+        return Some(Difference {
+            field: "transaction",
+            attributes: "no further deposit".to_owned(),
+            block: deposit.to_string(),
+        });
+    }
+    let without_users = L2Block {
+        transactions: asked_for.to_vec(),
+        ..block.clone()
+    };
+    differences(chain, parent, attributes, &without_users)
+        .into_iter()
+        .next()
 }

@@ -3,8 +3,8 @@
 use super::Next;
 use crate::{engine::EngineCall, heads::Heads, sequencer::Millis};
 use alloy_primitives::B256;
-use doppio_derive::DerivedAttributes;
-use doppio_protocol::{attributes::PayloadAttributes, l2::L2Block};
+use doppio_derive::{DerivedAttributes, Difference};
+use doppio_protocol::{attributes::PayloadAttributes, block::BlockId, l2::L2Block};
 use std::sync::Arc;
 
 /// A block on its way into the engine.
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(super) struct Job {
     pub(super) source: Source,
     pub(super) stage: Stage,
+    /// The block in whose place it comes, and where that differs from it.
+    pub(super) replaces: Option<(BlockId, Vec<Difference>)>,
 }
 
 /// Where a block comes from.
@@ -55,6 +57,7 @@ impl Job {
         Self {
             source: Source::Derived(derived, Arc::new(attributes)),
             stage: if known { Stage::Compare } else { Stage::Begin },
+            replaces: None,
         }
     }
 
@@ -63,6 +66,7 @@ impl Job {
         Self {
             source: Source::Outside,
             stage: Stage::Insert(block),
+            replaces: None,
         }
     }
 
@@ -75,6 +79,7 @@ impl Job {
                 seal_at,
             },
             stage: Stage::Begin,
+            replaces: None,
         }
     }
 
@@ -94,7 +99,7 @@ impl Job {
         }
     }
 
-    /// The engine does not have it.
+    /// The engine does not have it, or has lost what it began.
     pub(super) fn build(&mut self) {
         self.stage = Stage::Begin;
     }
@@ -111,14 +116,6 @@ impl Job {
 
     /// What it needs next.
     pub(super) fn next(&self, heads: &Heads) -> Next {
-        let fork_choice = |head: B256, attributes| {
-            Next::Engine(EngineCall::ForkChoice {
-                head,
-                safe: heads.safe.hash,
-                finalized: heads.finalized.hash,
-                attributes,
-            })
-        };
         match &self.stage {
             Stage::Compare => Next::L2Block(heads.pending_safe.number + 1),
             Stage::Begin => {
@@ -126,7 +123,12 @@ impl Job {
                     Source::Sequenced { parent, .. } => parent,
                     _ => heads.pending_safe.hash,
                 };
-                fork_choice(parent, self.attributes().cloned())
+                Next::Engine(EngineCall::ForkChoice {
+                    head: parent,
+                    safe: heads.safe.hash,
+                    finalized: heads.finalized.hash,
+                    attributes: self.attributes().cloned(),
+                })
             }
             Stage::Get(id) => Next::Engine(EngineCall::GetPayload {
                 id: *id,
@@ -135,7 +137,7 @@ impl Job {
                     .map_or(0, |attributes| attributes.timestamp),
             }),
             Stage::Insert(block) => Next::Engine(EngineCall::NewPayload(Arc::clone(block))),
-            Stage::Adopt(block) => fork_choice(block.hash, None),
+            Stage::Adopt(block) => Next::Engine(EngineCall::fork_choice(block.hash, heads)),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     engine::EngineCall,
     heads::Heads,
     sequencer::{Millis, SequencerNeed},
+    window::WindowState,
 };
 use alloy_primitives::B256;
 use doppio_derive::{
@@ -25,6 +26,12 @@ pub struct DriverOptions {
     pub sync_start: SyncStartOptions,
     /// How blocks become final.
     pub finality: FinalityOptions,
+    /// L1 blocks by which derivation stays behind L1's head. (`--verifier.l1-confs`.)
+    pub l1_confirmations: u64,
+    /// L1 blocks before the end of a sequencing window at which [`Event::Window`] says that it closes.
+    /// Half of the window if none: batchers let a channel be open for less than that, so a chain
+    /// whose batches come never sees it, and half a window is left to find out why they do not.
+    pub window_warning: Option<u64>,
 }
 
 /// What is needed next.
@@ -60,8 +67,8 @@ pub enum Event {
     Reset(String),
     /// The engine had the derived block.
     Consolidated(L2BlockRef),
-    /// The engine had another block than the derived one, which takes its place. On a chain with one
-    /// sequencer this is an incident.
+    /// The engine had another block than the derived one, which takes its place; [`Event::Derived`]
+    /// follows. On a chain with one sequencer this is an incident.
     Replaced {
         /// What the engine had.
         block: BlockId,
@@ -86,6 +93,8 @@ pub enum Event {
     },
     /// A block from outside became the unsafe head.
     Unsafe(L2BlockRef),
+    /// What had replaced a chain turned out to be invalid: the head is the one of before again.
+    Restored(L2BlockRef),
     /// A block of our own became the unsafe head.
     Sequenced(Arc<L2Block>),
     /// The engine refused a block of our own, or what it was to be made from.
@@ -95,6 +104,8 @@ pub enum Event {
         /// The engine's reason.
         reason: String,
     },
+    /// The sequencer has stopped. Another one goes on from this head.
+    Stopped(B256),
     /// A block from outside is invalid.
     InvalidUnsafe {
         /// The block.
@@ -104,6 +115,24 @@ pub enum Event {
     },
     /// The finalized head moved.
     Finalized(L2BlockRef),
+    /// The state of the sequencing window changed, as of all of L1.
+    Window {
+        /// What it is now.
+        state: WindowState,
+        /// The safe head. The batch for the block after it is what L1 waits for.
+        safe: L2BlockRef,
+        /// L1 blocks that are left of the window.
+        left: u64,
+    },
+    /// The sequencer begins or ends to make blocks without users' transactions: no batch with them
+    /// could come to L1 before the sequencing window expires. It ends by itself, once batches come to
+    /// L1 in time again.
+    Recovery {
+        /// Whether it begins.
+        active: bool,
+        /// The unsafe head.
+        head: L2BlockRef,
+    },
 }
 
 /// Why the driver stops for good.

@@ -2,43 +2,19 @@
 
 use crate::world::{Recorded, World};
 use alloy_primitives::B256;
-use doppio_node::{Event, Millis, SequencerOptions, StartError};
-use doppio_protocol::{L2BlockRef, l1::L1Block, l2::L2Block};
+use doppio_node::{Event, Millis, SequencerOptions, StartError, Stop};
+use doppio_protocol::{L2BlockRef, l2::L2Block};
 use std::sync::Arc;
-
-/// L1 without anything in the inbox: what is sequenced here was never posted there.
-fn quiet_l1(recorded: &Recorded) -> Vec<L1Block> {
-    let mut l1 = recorded.l1.clone();
-    for block in &mut l1 {
-        block.inbox.clear();
-    }
-    l1
-}
 
 /// A node at genesis, at the time of the first block.
 fn start<'a>(recorded: &'a Recorded, options: SequencerOptions) -> World<'a> {
     let mut world = World::new(recorded);
-    world.now = recorded.chain.chain.rollup.genesis.l2_time * 1_000;
-    world.tell_l1();
-    world.run().unwrap();
-    let head = world.heads().unsafe_head.hash;
-    world.driver.start_sequencing(options, head).unwrap();
+    world.start_sequencing(options);
     world
-}
-
-fn sequenced(world: &World<'_>) -> Vec<Arc<L2Block>> {
-    world
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Sequenced(block) => Some(Arc::clone(block)),
-            _ => None,
-        })
-        .collect()
 }
 
 fn block_ref(world: &World<'_>, block: &L2Block) -> L2BlockRef {
-    block.block_ref(&world.recorded.chain.chain).unwrap()
+    block.block_ref(&world.chain).unwrap()
 }
 
 #[test]
@@ -50,24 +26,24 @@ fn blocks_are_sealed_just_before_their_time_and_follow_l1() {
     let genesis = chain.rollup.genesis;
     let block_time = chain.rollup.block_time;
     let mut world = start(&recorded, SequencerOptions::default());
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     let mut known = 0;
     for number in 1..=150 {
         let time = genesis.l2_time + number * block_time;
         // not yet
         world.run_until(time * 1_000 - 51, &l1).unwrap();
         assert_eq!(
-            sequenced(&world).len(),
+            world.sequenced().len(),
             known,
             "block {number} is too early"
         );
         world.run_until(time * 1_000 - 50, &l1).unwrap();
         known += 1;
-        let blocks = sequenced(&world);
+        let blocks = world.sequenced();
         assert_eq!(blocks.len(), known, "block {number} is late");
         assert_eq!(blocks[known - 1].header.timestamp, time);
     }
-    let blocks = sequenced(&world);
+    let blocks = world.sequenced();
     let refs: Vec<_> = blocks
         .iter()
         .map(|block| block_ref(&world, block))
@@ -114,7 +90,7 @@ fn a_sequencer_that_was_away_catches_up_at_once() {
     };
     let genesis = recorded.chain.chain.rollup.genesis;
     let mut world = start(&recorded, SequencerOptions::default());
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     world.now = (genesis.l2_time + 100) * 1_000;
     world.run_until(world.now, &l1).unwrap();
     let head = world.heads().unsafe_head;
@@ -133,7 +109,7 @@ fn without_news_of_l1_it_stops_at_the_drift_and_goes_on_with_l1() {
     };
     let chain = &recorded.chain.chain;
     let mut world = start(&recorded, SequencerOptions::default());
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     let first = l1[0].header.timestamp;
     let drift = chain.max_sequencer_drift(first);
     world.now = (first + drift + 600) * 1_000;
@@ -141,9 +117,9 @@ fn without_news_of_l1_it_stops_at_the_drift_and_goes_on_with_l1() {
     let head = world.heads().unsafe_head;
     assert!(head.timestamp <= first + drift);
     assert!(head.timestamp + chain.rollup.block_time > first + drift);
-    let before = sequenced(&world).len();
+    let before = world.sequenced().len();
     world.run_until(world.now + 5_000, &l1).unwrap();
-    assert!(sequenced(&world).len() > before + 10);
+    assert!(world.sequenced().len() > before + 10);
 }
 
 #[test]
@@ -156,7 +132,7 @@ fn it_waits_for_the_safe_head_as_far_as_it_is_told() {
         ..SequencerOptions::default()
     };
     let mut world = start(&recorded, options);
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     let end: Millis = world.now + 60_000;
     world.run_until(end, &l1).unwrap();
     assert_eq!(world.heads().unsafe_head.number, 7);
@@ -169,7 +145,7 @@ fn failures_delay_blocks_and_lose_none() {
     };
     let mut world = start(&recorded, SequencerOptions::default());
     world.failures.one_in = 5;
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     let genesis = recorded.chain.chain.rollup.genesis;
     world
         .run_until((genesis.l2_time + 120) * 1_000, &l1)
@@ -178,7 +154,7 @@ fn failures_delay_blocks_and_lose_none() {
     world
         .run_until((genesis.l2_time + 140) * 1_000, &l1)
         .unwrap();
-    let blocks = sequenced(&world);
+    let blocks = world.sequenced();
     for (number, block) in (1..).zip(&blocks) {
         assert_eq!(block.header.number, number);
     }
@@ -192,15 +168,15 @@ fn it_starts_on_the_head_that_is_named_and_stops_with_one_to_go_on_from() {
         return;
     };
     let mut world = start(&recorded, SequencerOptions::default());
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     world.run_until(world.now + 21_000, &l1).unwrap();
     let head = world.heads().unsafe_head.hash;
     let again = world
         .driver
         .start_sequencing(SequencerOptions::default(), head);
     assert_eq!(again, Err(StartError::Running));
-    assert_eq!(world.driver.stop_sequencing(), Some(head));
-    assert_eq!(world.driver.stop_sequencing(), None);
+    assert_eq!(world.driver.stop_sequencing(), Stop::Stopped(head));
+    assert_eq!(world.driver.stop_sequencing(), Stop::NotRunning);
     world.run_until(world.now + 20_000, &l1).unwrap();
     assert_eq!(world.heads().unsafe_head.hash, head, "it has stopped");
     let asked = B256::repeat_byte(1);
@@ -222,14 +198,14 @@ fn a_block_of_somebody_else_takes_the_place_of_one_that_is_being_made() {
         return;
     };
     let mut world = start(&recorded, SequencerOptions::default());
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     // the first block is begun, and waits for its time
     world.run_until(world.now + 500, &l1).unwrap();
-    assert_eq!(sequenced(&world).len(), 0);
+    assert_eq!(world.sequenced().len(), 0);
     let other = recorded.l2(1).unwrap();
     world.driver.unsafe_block(Arc::clone(&other)).unwrap();
     world.run_until(world.now + 10_000, &l1).unwrap();
-    let blocks = sequenced(&world);
+    let blocks = world.sequenced();
     assert_eq!(blocks[0].header.number, 2);
     assert_eq!(blocks[0].header.parent_hash, other.hash);
 }
@@ -240,9 +216,9 @@ fn a_follower_takes_what_was_sequenced() {
         return;
     };
     let mut world = start(&recorded, SequencerOptions::default());
-    let l1 = quiet_l1(&recorded);
+    let l1 = recorded.quiet_l1();
     world.run_until(world.now + 80_000, &l1).unwrap();
-    let blocks = sequenced(&world);
+    let blocks = world.sequenced();
     assert!(blocks.len() > 30, "{}", blocks.len());
     let mut follower = World::new(&recorded);
     follower.tell_l1();

@@ -1,16 +1,20 @@
-//! What stands around a driver: a recorded L1 that grows and may be reorganised, and an engine.
+//! What stands around a driver: an L1 that grows and may be reorganised, an engine, a batcher.
 
+use crate::{
+    engines::{Embedded, Labels, Model, TestEngine},
+    l1::{Batcher, post},
+};
 use alloy_primitives::{B256, keccak256};
-use doppio_derive::{Found, L2Label, Lookup, Request, Response};
-use doppio_engine::{Engine, EngineApi, EngineSettings, Genesis, Store, View};
+use doppio_derive::{Found, L2Label, Lookup, PayloadAnswer, Request, Response};
+use doppio_engine::Genesis;
 use doppio_node::{
     Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, EngineError, Event, Heads,
-    Millis, Next, SequencerAnswer, SequencerNeed, engine_answer, engine_request,
+    Millis, Next, SequencerAnswer, SequencerNeed, SequencerOptions,
 };
 use doppio_protocol::{config::ChainConfig, l1::L1Block, l2::L2Block};
 use doppio_recorded::{OpenOptions, RecordedChain};
 use doppio_test_vectors::Vectors;
-use std::sync::{Arc, Mutex};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A recorded chain.
 pub(crate) struct Recorded {
@@ -35,29 +39,47 @@ impl Recorded {
         let block = self.chain.l2_block(number)?;
         Some(Arc::new(block.decode().unwrap()))
     }
+
+    /// The recorded L1 without anything in the inbox.
+    pub(crate) fn quiet_l1(&self) -> Vec<L1Block> {
+        let mut l1 = self.l1.clone();
+        for block in &mut l1 {
+            block.inbox.clear();
+        }
+        l1
+    }
 }
 
 /// When things fail, the same each time.
 pub(crate) struct Failures {
-    state: u64,
+    pub(crate) state: u64,
     /// One in so many calls fails; 0 for none.
     pub(crate) one_in: u64,
 }
 
 impl Failures {
-    fn now(&mut self) -> bool {
+    /// A number that nobody foresees.
+    pub(crate) fn number(&mut self) -> u64 {
         self.state += 1;
-        let hash = keccak256(self.state.to_be_bytes());
-        self.one_in > 0 && u64::from(hash[0]) % self.one_in == 0
+        u64::from(keccak256(self.state.to_be_bytes())[0])
+    }
+
+    fn now(&mut self) -> bool {
+        let number = self.number();
+        self.one_in > 0 && number % self.one_in == 0
     }
 }
 
+/// Answers a call of the engine in its place, if it has an answer.
+type Intercept<E> = Box<dyn FnMut(&mut E, &EngineCall) -> Option<EngineAnswer>>;
+
 /// A driver and what stands around it.
-pub(crate) struct World<'a> {
-    pub(crate) recorded: &'a Recorded,
+pub(crate) struct World<'a, E = Embedded> {
+    pub(crate) chain: Arc<ChainConfig>,
+    recorded: Option<&'a Recorded>,
     pub(crate) driver: Driver,
-    pub(crate) engine: Arc<View>,
-    api: EngineApi,
+    pub(crate) options: DriverOptions,
+    pub(crate) engine: E,
     /// The L1 chain as it is now.
     pub(crate) l1: Vec<L1Block>,
     pub(crate) events: Vec<Event>,
@@ -66,20 +88,44 @@ pub(crate) struct World<'a> {
     pub(crate) now: Millis,
     /// L1 blocks that derivation was given.
     pub(crate) l1_read: usize,
+    /// Who posts what the sequencer makes.
+    pub(crate) batcher: Option<Batcher>,
+    /// How often the engine was called, by method.
+    pub(crate) calls: BTreeMap<&'static str, usize>,
+    pub(crate) intercept: Option<Intercept<E>>,
 }
 
 impl<'a> World<'a> {
-    /// A node at genesis, whose L1 has its first block.
+    /// A node at genesis of a recorded chain, whose L1 has its first block.
     pub(crate) fn new(recorded: &'a Recorded) -> Self {
-        let store = Store::in_memory(&recorded.genesis).unwrap();
-        let settings = EngineSettings::default();
-        let engine = Engine::new(recorded.genesis.clone(), store, &settings).unwrap();
+        let chain = Arc::clone(&recorded.chain.chain);
+        let engine = Embedded::new(&recorded.genesis);
+        let mut world = World::with_engine(chain, engine, recorded.l1[..1].to_vec());
+        world.recorded = Some(recorded);
+        world
+    }
+
+    pub(crate) fn recorded(&self) -> &'a Recorded {
+        self.recorded.unwrap()
+    }
+}
+
+impl World<'_, Model> {
+    /// A node at genesis of a made-up chain.
+    pub(crate) fn model(chain: &Arc<ChainConfig>, l1: &[L1Block]) -> Self {
+        World::with_engine(Arc::clone(chain), Model::new(chain), l1[..1].to_vec())
+    }
+}
+
+impl<E: TestEngine> World<'_, E> {
+    fn with_engine(chain: Arc<ChainConfig>, engine: E, l1: Vec<L1Block>) -> Self {
+        let options = DriverOptions::default();
         Self {
-            recorded,
-            driver: Driver::new(Arc::clone(&recorded.chain.chain), DriverOptions::default()),
-            engine: Arc::clone(engine.view()),
-            api: EngineApi::new(Arc::new(Mutex::new(engine))),
-            l1: recorded.l1[..1].to_vec(),
+            recorded: None,
+            driver: Driver::new(Arc::clone(&chain), options),
+            options,
+            engine,
+            l1,
             events: Vec::new(),
             failures: Failures {
                 state: 0,
@@ -87,18 +133,26 @@ impl<'a> World<'a> {
             },
             now: 0,
             l1_read: 0,
+            batcher: None,
+            calls: BTreeMap::new(),
+            intercept: None,
+            chain,
         }
-    }
-
-    fn chain(&self) -> &ChainConfig {
-        &self.recorded.chain.chain
     }
 
     /// The node is started again; the engine goes on.
     pub(crate) fn restart(&mut self) {
-        let chain = Arc::clone(&self.recorded.chain.chain);
-        self.driver = Driver::new(chain, DriverOptions::default());
+        self.driver = Driver::new(Arc::clone(&self.chain), self.options);
         self.tell_l1();
+    }
+
+    /// Starts at the time of the first block, and makes blocks.
+    pub(crate) fn start_sequencing(&mut self, options: SequencerOptions) {
+        self.now = self.now.max(self.chain.rollup.genesis.l2_time * 1_000);
+        self.tell_l1();
+        self.run().unwrap();
+        let head = self.heads().unsafe_head.hash;
+        self.driver.start_sequencing(options, head).unwrap();
     }
 
     /// L1 has these blocks now.
@@ -116,78 +170,71 @@ impl<'a> World<'a> {
         *self.driver.heads().unwrap()
     }
 
+    pub(crate) fn labels(&self) -> Labels {
+        self.engine.labels()
+    }
+
+    pub(crate) fn canonical(&self, number: u64) -> Option<B256> {
+        self.engine.canonical(number)
+    }
+
     /// The engine's canonical block of a height.
     pub(crate) fn l2(&self, number: u64) -> Option<L2Block> {
-        let hash = self.engine.store().canonical(number).unwrap()?;
-        self.l2_by_hash(hash)
+        self.engine.block(self.canonical(number)?)
     }
 
-    fn l2_by_hash(&self, hash: B256) -> Option<L2Block> {
-        let store = self.engine.store();
-        Some(L2Block {
-            hash,
-            header: store.header(hash).unwrap()?,
-            transactions: store.transactions(hash).unwrap()?,
-        })
+    pub(crate) fn l1_block(&self, number: u64) -> Option<&L1Block> {
+        let first = self.l1.first()?.header.number;
+        let index = usize::try_from(number.checked_sub(first)?).unwrap();
+        self.l1.get(index)
     }
 
-    fn l1_block(&self, number: u64) -> Option<&L1Block> {
-        self.l1.iter().find(|block| block.header.number == number)
+    fn l1_by_hash(&self, hash: B256) -> Option<&L1Block> {
+        // the newest are asked for most
+        self.l1.iter().rev().find(|block| block.header.hash == hash)
     }
 
-    fn lookup(&self, lookup: Lookup) -> Found {
+    pub(crate) fn lookup(&self, lookup: Lookup) -> Found {
         let labels = self.engine.labels();
         let l2 = |hash: B256| {
-            let block = self.l2_by_hash(hash)?;
-            Some(Found::L2(block.block_ref(self.chain()).unwrap()))
+            let block = self.engine.block(hash)?;
+            Some(Found::L2(block.block_ref(&self.chain).unwrap()))
         };
+        let l1 = |block: &L1Block| Found::L1(block.header.block_ref());
         let found = match lookup {
-            Lookup::L1ByHash(hash) => self
-                .l1
-                .iter()
-                .find(|block| block.header.hash == hash)
-                .map(|block| Found::L1(block.header.block_ref())),
-            Lookup::L1ByNumber(number) => self
-                .l1_block(number)
-                .map(|block| Found::L1(block.header.block_ref())),
+            Lookup::L1ByHash(hash) => self.l1_by_hash(hash).map(l1),
+            Lookup::L1ByNumber(number) => self.l1_block(number).map(l1),
             Lookup::L2ByHash(hash) => l2(hash),
-            Lookup::L2ByNumber(number) => {
-                self.engine.store().canonical(number).unwrap().and_then(l2)
-            }
+            Lookup::L2ByNumber(number) => self.engine.canonical(number).and_then(l2),
             Lookup::L2ByLabel(L2Label::Unsafe) => l2(labels.head),
             Lookup::L2ByLabel(L2Label::Safe) => l2(labels.safe),
             Lookup::L2ByLabel(L2Label::Finalized) => l2(labels.finalized),
             Lookup::SystemConfig(hash) => self
-                .l2_by_hash(hash)
-                .map(|block| Found::SystemConfig(block.system_config(self.chain()).unwrap())),
+                .engine
+                .block(hash)
+                .map(|block| Found::SystemConfig(block.system_config(&self.chain).unwrap())),
         };
         found.unwrap_or(Found::Nothing)
     }
 
     /// What derivation asks for; none if it is not there.
     fn answer(&self, request: &Request) -> Option<Response> {
-        let by_hash = |hash: &B256| {
-            let found = self.l1.iter().find(|block| block.header.hash == *hash);
-            found.map(|block| Response::L1Block(block.clone()))
-        };
-        let chain = &self.recorded.chain;
+        let by_hash = |hash| self.l1_by_hash(hash).cloned().map(Response::L1Block);
         match request {
-            Request::L1Block(hash) | Request::AuthBlock(hash) => by_hash(hash),
+            Request::L1Block(hash) | Request::AuthBlock(hash) => by_hash(*hash),
             Request::Blobs { blobs, .. } => blobs
                 .iter()
-                .map(|blob| chain.blob(&blob.versioned_hash))
+                .map(|blob| self.recorded?.chain.blob(&blob.versioned_hash))
                 .collect::<Option<Vec<_>>>()
                 .map(Response::Blobs),
             Request::Payload(payload) => {
-                let bytes = chain.payload(&payload.commitment.encode())?;
+                let bytes = self.recorded?.chain.payload(&payload.commitment.encode())?;
                 Some(Response::Payload {
                     id: payload.id,
-                    answer: doppio_derive::PayloadAnswer::Payload(bytes.clone()),
+                    answer: PayloadAnswer::Payload(bytes.clone()),
                 })
             }
-            Request::LaterL1Block(number) => self
-                .l1_block(*number)
-                .map(|block| Response::L1Block(block.clone())),
+            Request::LaterL1Block(number) => self.l1_block(*number).cloned().map(Response::L1Block),
             Request::L2Block(number) => self
                 .l2(*number)
                 .map(|block| Response::L2Block(Box::new(block))),
@@ -195,43 +242,62 @@ impl<'a> World<'a> {
     }
 
     /// What the sequencer lacks.
-    fn sequence(&mut self, need: &SequencerNeed) -> Result<(), DriverError> {
-        let by_hash = |hash: B256| self.l1.iter().find(|block| block.header.hash == hash);
-        let answer = match need {
+    pub(crate) fn sequencer_answer(&self, need: &SequencerNeed) -> SequencerAnswer {
+        match need {
             SequencerNeed::Origins(head) => {
                 let origin = head.l1_origin;
                 SequencerAnswer::Origins {
-                    current: by_hash(origin.hash).map(|block| block.header.block_ref()),
+                    current: self
+                        .l1_by_hash(origin.hash)
+                        .map(|block| block.header.block_ref()),
                     next: self
                         .l1_block(origin.number + 1)
                         .map(|block| block.header.block_ref()),
                 }
             }
             SequencerNeed::Epoch { head, origin } => {
-                let parent = self.l2_by_hash(*head).unwrap();
+                let parent = self.engine.block(*head).unwrap();
                 SequencerAnswer::Epoch {
-                    config: Box::new(parent.system_config(self.chain()).unwrap()),
-                    block: Box::new(by_hash(*origin).unwrap().clone()),
+                    config: Box::new(parent.system_config(&self.chain).unwrap()),
+                    block: Box::new(self.l1_by_hash(*origin).unwrap().clone()),
                 }
             }
-        };
-        self.driver.sequence(&answer)
+        }
     }
 
-    /// Lets time pass until a time, with L1 blocks that appear at theirs; `seen` is called whenever
-    /// the driver waits.
-    pub(crate) fn run_until(&mut self, end: Millis, l1: &[L1Block]) -> Result<(), DriverError> {
+    /// L1 gets its next block of a plan, with what the batcher posts.
+    fn grow(&mut self, plan: &L1Block) {
+        let mut block = plan.clone();
+        if let (Some(batcher), Some(heads)) = (&mut self.batcher, self.driver.heads()) {
+            let data = batcher.next(&self.chain, &self.engine, &heads.safe, &heads.unsafe_head);
+            if let Some(data) = data {
+                post(&self.chain, &mut block, data);
+            }
+        }
+        self.l1.push(block);
+        self.tell_l1();
+    }
+
+    /// Lets time pass until a time, with L1 blocks that appear at theirs.
+    pub(crate) fn run_until(&mut self, end: Millis, plan: &[L1Block]) -> Result<(), DriverError> {
+        self.run_until_each(end, plan, |_| Ok(()))
+    }
+
+    /// The same, and `each` is called whenever the driver waits.
+    pub(crate) fn run_until_each(
+        &mut self,
+        end: Millis,
+        plan: &[L1Block],
+        mut each: impl FnMut(&mut Self) -> Result<(), DriverError>,
+    ) -> Result<(), DriverError> {
         loop {
-            let seconds = self.now / 1_000;
-            let visible: Vec<_> = l1
-                .iter()
-                .take_while(|block| block.header.timestamp <= seconds)
-                .cloned()
-                .collect();
-            if visible.len() > self.l1.len() {
-                self.set_l1(visible);
+            while let Some(next) = plan.get(self.l1.len())
+                && next.header.timestamp * 1_000 <= self.now
+            {
+                self.grow(next);
             }
             self.run()?;
+            each(self)?;
             if self.now >= end {
                 return Ok(());
             }
@@ -243,14 +309,22 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A call of the engine, through the Engine API's JSON.
-    fn call(&self, call: &EngineCall) -> EngineAnswer {
-        let (method, params) = engine_request(self.chain(), call);
-        let answer = self
-            .api
-            .call(method, params)
-            .map_err(|error| (error.code, error.message));
-        engine_answer(self.chain(), call, answer).unwrap()
+    /// A call of the engine.
+    pub(crate) fn call(&mut self, call: &EngineCall) -> EngineAnswer {
+        let name = match call {
+            EngineCall::ForkChoice {
+                attributes: None, ..
+            } => "forkchoiceUpdated",
+            EngineCall::ForkChoice { .. } => "forkchoiceUpdated with attributes",
+            EngineCall::GetPayload { .. } => "getPayload",
+            EngineCall::NewPayload(_) => "newPayload",
+        };
+        *self.calls.entry(name).or_default() += 1;
+        let intercepted = self
+            .intercept
+            .as_mut()
+            .and_then(|intercept| intercept(&mut self.engine, call));
+        intercepted.unwrap_or_else(|| self.engine.call(&self.chain, call))
     }
 
     /// Does what the driver asks for until it waits.
@@ -260,8 +334,15 @@ impl<'a> World<'a> {
             // asked again, it says the same
             assert_eq!(self.driver.step(self.now)?, next);
             self.events.extend(self.driver.events());
-            if matches!(next, Next::Wait { .. }) {
-                return Ok(());
+            if let Next::Wait { until } = next {
+                match until {
+                    // a pause between resets
+                    Some(until) if self.driver.current_l1().is_none() => {
+                        self.now = until;
+                        continue;
+                    }
+                    _ => return Ok(()),
+                }
             }
             if self.failures.now() {
                 // nobody answers, or the engine says that it cannot now
@@ -271,38 +352,71 @@ impl<'a> World<'a> {
                 }
                 continue;
             }
-            match next {
-                Next::Lookup(lookup) => self.driver.found(self.lookup(lookup)).unwrap(),
-                Next::Derivation(request) => {
-                    let Some(response) = self.answer(&request) else {
-                        // L1 has moved on: what it was reading is gone
-                        self.driver.reset(format!("{request:?} is not there"));
-                        continue;
-                    };
-                    self.driver.supply(response).unwrap();
-                }
-                Next::L1Block(number) => {
-                    let block = self.l1_block(number).unwrap().clone();
-                    self.l1_read += 1;
-                    self.driver.supply(Response::NextL1Block(block)).unwrap();
-                }
-                Next::L2Block(number) => {
-                    let block = self.l2(number);
-                    self.driver.consolidate(block.as_ref())?;
-                }
-                Next::Engine(call) => {
-                    let answer = self.call(&call);
-                    self.driver.engine(answer)?;
-                }
-                Next::Wait { .. } => unreachable!(),
-                Next::Sequence(need) => self.sequence(&need)?,
-            }
+            self.answer_next(next)?;
         }
         panic!("the driver does not come to rest");
+    }
+
+    /// Does what the driver asks for until it asks for something, which is not done; time passes where
+    /// the driver waits for a time.
+    #[track_caller]
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Next) -> bool) -> Next {
+        for _ in 0..1_000_000 {
+            let next = self.driver.step(self.now).unwrap();
+            self.events.extend(self.driver.events());
+            if wanted(&next) {
+                return next;
+            }
+            match next {
+                Next::Wait { until: None } => panic!("the driver waits for news"),
+                Next::Wait { until: Some(until) } => self.now = until,
+                next => self.answer_next(next).unwrap(),
+            }
+        }
+        panic!("the driver never asks for it");
+    }
+
+    /// Does one thing that the driver asks for.
+    pub(crate) fn answer_next(&mut self, next: Next) -> Result<(), DriverError> {
+        match next {
+            Next::Lookup(lookup) => self.driver.found(self.lookup(lookup)).unwrap(),
+            Next::Derivation(request) => match self.answer(&request) {
+                Some(response) => self.driver.supply(response).unwrap(),
+                // L1 has moved on: what it was reading is gone
+                None => self.driver.reset(format!("{request:?} is not there")),
+            },
+            Next::L1Block(number) => {
+                let block = self.l1_block(number).unwrap().clone();
+                self.l1_read += 1;
+                self.driver.supply(Response::NextL1Block(block)).unwrap();
+            }
+            Next::L2Block(number) => {
+                let block = self.l2(number);
+                self.driver.consolidate(block.as_ref())?;
+            }
+            Next::Engine(call) => {
+                let answer = self.call(&call);
+                self.driver.engine(answer)?;
+            }
+            Next::Sequence(need) => self.driver.sequence(&self.sequencer_answer(&need))?,
+            Next::Wait { .. } => {}
+        }
+        Ok(())
     }
 
     /// How many events are of a kind.
     pub(crate) fn count(&self, kind: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|event| kind(event)).count()
+    }
+
+    /// The blocks of our own that became the head.
+    pub(crate) fn sequenced(&self) -> Vec<Arc<L2Block>> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Sequenced(block) => Some(Arc::clone(block)),
+                _ => None,
+            })
+            .collect()
     }
 }
