@@ -106,6 +106,10 @@ fn says_absent(error: &CallError) -> bool {
     let CallError::Rpc { error, .. } = error else {
         return false;
     };
+    // of a method, "not available" means another thing
+    if error.code == code::METHOD_NOT_FOUND {
+        return false;
+    }
     let words = error.message.to_lowercase();
     ["not found", "unknown block", "not available"]
         .iter()

@@ -165,11 +165,11 @@ async fn checks_name_what_is_wrong_and_what_to_do() {
         return;
     };
     let deadline = Deadline::after(Duration::from_secs(30));
-    let check = |flags: &[&str]| {
+    let check = |l1: &str, flags: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_doppio"));
         command
             .args(["node", "--check", "--log.level=error"])
-            .args(["--l1", net.l1.rpc_url(), "--p2p.disable"])
+            .args(["--l1", l1, "--p2p.disable"])
             .arg("--rollup.config")
             .arg(&net.chain.rollup_path)
             .arg("--rollup.l1-chain-config")
@@ -186,7 +186,7 @@ async fn checks_name_what_is_wrong_and_what_to_do() {
             String::from_utf8(output.stdout).unwrap(),
         )
     };
-    let (is_good, text) = check(&["--l1.beacon", net.l1.beacon_url()]);
+    let (is_good, text) = check(net.l1.rpc_url(), &["--l1.beacon", net.l1.beacon_url()]);
     assert!(is_good, "{text}");
     for line in [
         "L1 chain id: 900",
@@ -196,9 +196,9 @@ async fn checks_name_what_is_wrong_and_what_to_do() {
     ] {
         assert!(text.contains(line), "{text}");
     }
-    let (is_good, text) = check(&[]);
+    let (is_good, text) = check(net.l1.rpc_url(), &[]);
     assert!(!is_good && text.contains("--l1.beacon"), "{text}");
-    let (is_good, text) = check(&["--l1", net.sequencer.l2.url(), "--l1.beacon.ignore"]);
+    let (is_good, text) = check(net.sequencer.l2.url(), &["--l1.beacon.ignore"]);
     assert!(!is_good, "{text}");
     assert!(text.contains("l1_chain_id is 900"), "{text}");
 }

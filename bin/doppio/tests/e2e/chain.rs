@@ -46,7 +46,7 @@ async fn a_second_node_derives_deposits_configuration_changes_and_transactions()
     with_transactions.push(net.transact(&user).await);
     net.make_safe(8, &calldata()).await;
     // a deposit to an account that has nothing
-    let nobody = Address::with_last_byte(0x77);
+    let nobody = Address::repeat_byte(0x77);
     let deposit = Deposit {
         to: Some(nobody),
         mint: U256::from(5_000),
@@ -164,8 +164,13 @@ async fn without_batches_the_chain_goes_on_with_deposits_alone_and_the_sequencer
     // nobody posts: the window of the first blocks is over
     net.reach(&net.verifier, "safe_l2", 20).await;
     let user = net.user(3, &net.sequencer);
-    // the sequencer is on the same chain, and takes transactions again
-    let number = net.transact(&user).await;
-    net.make_safe(number, &BatchOptions::default()).await;
+    // Once batches come again, the sequencer, which is on the same chain, takes transactions again;
+    // op-node's would stay behind for ever.
+    let options = BatchOptions::default();
+    let number = tokio::select! {
+        number = net.transact(&user) => number,
+        _ = net.keep_posting(&options) => unreachable!(),
+    };
+    net.make_safe(number, &options).await;
     net.assert_same(number).await;
 }

@@ -26,15 +26,11 @@ async fn missing_and_false_blobs_and_outages_delay_the_safe_head_and_change_noth
     net.make_safe(5, &options).await;
     let faults = net.l1.faults();
     for fault in ["lost blob", "false blob", "beacon outage", "L1 outage"] {
-        let stands_at = net.verifier.head("safe_l2").await.unwrap();
-        let height = net.sequencer.head("unsafe_l2").await.unwrap();
-        net.reach(&net.sequencer, "unsafe_l2", height + 3).await;
-        let first = net.sequencer.head("safe_l2").await.unwrap() + 1;
-        let frames = net
-            .batcher
-            .frames(first..=height + 3, &options)
-            .await
-            .unwrap();
+        let stands_at = net.settle(&options).await;
+        let height = stands_at + 3;
+        net.reach(&net.sequencer, "unsafe_l2", height).await;
+        let blocks = stands_at + 1..=height;
+        let frames = net.batcher.frames(blocks, &options).await.unwrap();
         match fault {
             "beacon outage" => faults.beacon_down(true),
             "L1 outage" => faults.rpc_down(true),
@@ -55,8 +51,8 @@ async fn missing_and_false_blobs_and_outages_delay_the_safe_head_and_change_noth
         faults.restore_blobs();
         faults.beacon_down(false);
         faults.rpc_down(false);
-        net.reach(&net.verifier, "safe_l2", height + 3).await;
-        net.assert_same(height + 3).await;
+        net.reach(&net.verifier, "safe_l2", height).await;
+        net.assert_same(height).await;
     }
 }
 

@@ -266,6 +266,22 @@ impl Net {
         }
     }
 
+    /// Posts without end.
+    pub(crate) async fn keep_posting(&self, options: &BatchOptions) -> ! {
+        loop {
+            self.post_rest(options).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Posts all that there is, until nothing of it is on its way: the height that is safe in both.
+    pub(crate) async fn settle(&self, options: &BatchOptions) -> u64 {
+        let last = self.post_rest(options).await;
+        self.reach(&self.sequencer, "safe_l2", last).await;
+        self.reach(&self.verifier, "safe_l2", last).await;
+        last
+    }
+
     /// The versioned hashes of transactions' blobs.
     pub(crate) async fn blob_hashes(&self, transactions: &[B256]) -> Vec<B256> {
         let mut hashes = Vec::new();
