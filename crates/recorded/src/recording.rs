@@ -3,6 +3,7 @@
 use crate::{
     files::{Lines, read_compressed_text, read_text},
     l1_json::{L1BlockJson, L1JsonError},
+    start::{L1Check, Start, StartError},
 };
 use alloy_primitives::{B256, Bytes};
 use doppio_derive::ResetPoint;
@@ -85,9 +86,18 @@ pub enum RecordingError {
     /// A blob of another size.
     #[error("the recorded blob {0} has not {BLOB_SIZE} bytes")]
     BlobSize(B256),
-    /// The recording does not hold the block that the rollup starts after.
-    #[error("the recording does not hold L1 block {0}, where the rollup starts")]
+    /// The recording does not hold the L1 block at which derivation starts.
+    #[error("the recording does not hold L1 block {0}, where derivation starts")]
     NoStart(BlockId),
+    /// start.json is no start.
+    #[error("start.json: {0}")]
+    StartJson(serde_json::Error),
+    /// start.json contradicts the blocks.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// L2 blocks in another order than that of the chain.
+    #[error("recorded L2 block {0} does not come after the one before it")]
+    L2Order(u64),
 }
 
 /// A block as it was recorded.
@@ -166,8 +176,10 @@ pub struct RecordedChain {
     pub chain: Arc<ChainConfig>,
     /// What was noticed in rollup.json.
     pub warnings: Vec<String>,
-    /// L2 blocks from genesis on.
+    /// L2 blocks from the safe head on that derivation starts with, and before it those that
+    /// derivation looks up.
     pub l2_blocks: Vec<RecordedL2Block>,
+    start: Option<Start>,
     blobs: HashMap<B256, Box<Blob>>,
     payloads: HashMap<Bytes, Bytes>,
     safe_heads: HashMap<u64, BlockId>,
@@ -190,11 +202,24 @@ impl RecordedChain {
         let l2_blocks = Lines::<RecordedL2Block>::open(folder, "l2")?
             .ok_or(RecordingError::Missing("l2.jsonl.gz"))?
             .collect::<Result<Vec<_>, _>>()?;
+        if let Some(pair) = l2_blocks
+            .windows(2)
+            .find(|pair| pair[0].number >= pair[1].number)
+        {
+            return Err(RecordingError::L2Order(pair[1].number));
+        }
+        let start: Option<Start> = read_text(folder, "start.json")?
+            .map(|json| serde_json::from_str(&json).map_err(RecordingError::StartJson))
+            .transpose()?;
+        if let Some(start) = &start {
+            start.check_l2(&chain, &l2_blocks)?;
+        }
         let mut recorded = Self {
             folder: folder.to_owned(),
             chain: Arc::new(chain),
             warnings,
             l2_blocks,
+            start,
             blobs: HashMap::new(),
             payloads: HashMap::new(),
             safe_heads: HashMap::new(),
@@ -263,18 +288,30 @@ impl RecordedChain {
         Ok(())
     }
 
-    /// The L1 blocks, verified one by one as they are read, from the one after which the rollup
-    /// starts.
+    /// The L1 blocks, verified one by one as they are read: from the one after which the rollup
+    /// starts, or all that there are if derivation starts later.
     pub fn l1_blocks(
         &self,
     ) -> Result<impl Iterator<Item = Result<L1Block, RecordingError>> + use<>, RecordingError> {
         let lines = Lines::<L1BlockJson>::open(&self.folder, "l1")?
             .ok_or(RecordingError::Missing("l1.jsonl.gz"))?;
         let chain = Arc::clone(&self.chain);
-        let start = self.chain.rollup.genesis.l1.number;
+        let first = match self.start {
+            None => self.chain.rollup.genesis.l1.number,
+            Some(_) => 0,
+        };
+        let mut check = self
+            .start
+            .map(|start| L1Check::new(Arc::clone(&chain), start));
         Ok(lines
-            .map(move |line| Ok(line?.verify(&chain.rollup)?))
-            .skip_while(move |block| matches!(block, Ok(block) if block.header.number < start)))
+            .map(move |line| {
+                let block = line?.verify(&chain.rollup)?;
+                if let Some(check) = &mut check {
+                    check.check(&block)?;
+                }
+                Ok(block)
+            })
+            .skip_while(move |block| matches!(block, Ok(block) if block.header.number < first)))
     }
 
     /// The text of the L2 genesis.json, and of the accounts that belong to it if they are in a file
@@ -292,9 +329,17 @@ impl RecordedChain {
         Ok((genesis, None))
     }
 
-    /// Where derivation of the chain starts: at genesis.
+    /// Where derivation of the chain starts: at genesis, unless start.json says otherwise.
     pub fn start(&self) -> ResetPoint {
-        ResetPoint::genesis(&self.chain.rollup)
+        match &self.start {
+            None => ResetPoint::genesis(&self.chain.rollup),
+            Some(start) => start.reset_point(),
+        }
+    }
+
+    /// Whether derivation starts at genesis.
+    pub fn is_whole(&self) -> bool {
+        self.start().safe_head.id() == self.chain.rollup.genesis.l2
     }
 
     /// A copy of a blob, by its versioned hash.
@@ -325,8 +370,9 @@ impl RecordedChain {
 
     /// An L2 block by number.
     pub fn l2_block(&self, number: u64) -> Option<&RecordedL2Block> {
-        let first = self.l2_blocks.first()?.number;
-        self.l2_blocks
-            .get(usize::try_from(number.checked_sub(first)?).ok()?)
+        let at = self
+            .l2_blocks
+            .binary_search_by_key(&number, |block| block.number);
+        self.l2_blocks.get(at.ok()?)
     }
 }
