@@ -6,13 +6,11 @@
 
 mod execution;
 mod files;
-mod l1_json;
 mod recording;
 mod replay;
 mod start;
 
 pub use execution::{ExecutedBlock, Execution, ExecutionError, ExecutionOutcome};
-pub use l1_json::{L1BlockJson, L1JsonError};
 pub use recording::{OpenOptions, RecordedChain, RecordedL2Block, RecordingError};
 pub use replay::{Mismatch, Replay, ReplayError, ReplayProgress, ReplayReport};
 pub use start::{Start, StartError};

@@ -2,7 +2,6 @@
 
 use crate::{
     files::{Lines, read_compressed_text, read_text},
-    l1_json::{L1BlockJson, L1JsonError},
     start::{L1Check, Start, StartError},
 };
 use alloy_primitives::{B256, Bytes};
@@ -17,6 +16,7 @@ use doppio_protocol::{
     l1::L1Block,
     l2::{L2Block, L2BlockError},
 };
+use doppio_verify::{BlockJson, VerifyError};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -64,7 +64,7 @@ pub enum RecordingError {
     L1Config(#[from] L1ConfigError),
     /// An L1 block is not what it claims to be.
     #[error(transparent)]
-    L1(#[from] L1JsonError),
+    L1(#[from] VerifyError),
     /// An L2 block is not what it claims to be.
     #[error("recorded L2 block {number}: {error}")]
     L2 {
@@ -293,7 +293,7 @@ impl RecordedChain {
     pub fn l1_blocks(
         &self,
     ) -> Result<impl Iterator<Item = Result<L1Block, RecordingError>> + use<>, RecordingError> {
-        let lines = Lines::<L1BlockJson>::open(&self.folder, "l1")?
+        let lines = Lines::<BlockJson>::open(&self.folder, "l1")?
             .ok_or(RecordingError::Missing("l1.jsonl.gz"))?;
         let chain = Arc::clone(&self.chain);
         let first = match self.start {
@@ -305,7 +305,7 @@ impl RecordedChain {
             .map(|start| L1Check::new(Arc::clone(&chain), start));
         Ok(lines
             .map(move |line| {
-                let block = line?.verify(&chain.rollup)?;
+                let block = line?.read(&chain.rollup)?;
                 if let Some(check) = &mut check {
                     check.check(&block)?;
                 }
