@@ -4,8 +4,9 @@ use crate::{
     files::{Lines, read_compressed_text, read_text},
     start::{L1Check, Start, StartError},
 };
+use alloy_consensus::proofs::ordered_trie_root_encoded;
 use alloy_primitives::{B256, Bytes};
-use doppio_derive::ResetPoint;
+use doppio_derive::{PayloadAnswer, ResetPoint};
 use doppio_protocol::{
     blob::{BLOB_SIZE, Blob},
     block::BlockId,
@@ -17,7 +18,7 @@ use doppio_protocol::{
     l2::{L2Block, L2BlockError},
 };
 use doppio_verify::{BlockJson, VerifyError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -83,6 +84,16 @@ pub enum RecordingError {
         /// Computed.
         found: B256,
     },
+    /// An L2 block with other transactions than its header says.
+    #[error("the transactions of recorded L2 block {number} have root {found}, not {expected}")]
+    L2Transactions {
+        /// Height of the block.
+        number: u64,
+        /// Of the header.
+        expected: B256,
+        /// Computed.
+        found: B256,
+    },
     /// A blob of another size.
     #[error("the recorded blob {0} has not {BLOB_SIZE} bytes")]
     BlobSize(B256),
@@ -95,13 +106,13 @@ pub enum RecordingError {
     /// start.json contradicts the blocks.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// L2 blocks in another order than that of the chain.
-    #[error("recorded L2 block {0} does not come after the one before it")]
-    L2Order(u64),
+    /// Two L2 blocks of one height.
+    #[error("L2 block {0} is recorded twice")]
+    L2Twice(u64),
 }
 
 /// A block as it was recorded.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedL2Block {
     /// Height.
     pub number: u64,
@@ -110,15 +121,18 @@ pub struct RecordedL2Block {
     /// RLP of the whole block.
     pub raw: Bytes,
     /// Output root, on some lines.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_root: Option<B256>,
-    /// Storage root of the message passer, on some lines.
-    #[serde(default)]
+    /// The L1 block whose information the block carries, on those lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1origin: Option<BlockId>,
+    /// Storage root of the message passer, on those lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_storage_root: Option<B256>,
 }
 
 impl RecordedL2Block {
-    /// Decodes the block and checks its hash.
+    /// Decodes the block, and checks its hash and its transactions.
     pub fn decode(&self) -> Result<L2Block, RecordingError> {
         let number = self.number;
         let block =
@@ -126,6 +140,15 @@ impl RecordedL2Block {
         if block.hash != self.hash {
             let (expected, found) = (self.hash, block.hash);
             return Err(RecordingError::L2Hash {
+                number,
+                expected,
+                found,
+            });
+        }
+        let expected = block.header.transactions_root;
+        let found = ordered_trie_root_encoded(&block.transactions);
+        if found != expected {
+            return Err(RecordingError::L2Transactions {
                 number,
                 expected,
                 found,
@@ -144,7 +167,18 @@ struct BlobLine {
 #[derive(Deserialize)]
 struct PayloadLine {
     commitment: Bytes,
-    payload: Bytes,
+    #[serde(flatten)]
+    answer: RecordedPayload,
+}
+
+/// What is behind an alt-DA commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedPayload {
+    /// These bytes.
+    Payload(Bytes),
+    /// Nothing, by a rule that every node applies alike; the DA server's reason.
+    Dropped(String),
 }
 
 #[derive(Deserialize)]
@@ -181,7 +215,7 @@ pub struct RecordedChain {
     pub l2_blocks: Vec<RecordedL2Block>,
     start: Option<Start>,
     blobs: HashMap<B256, Box<Blob>>,
-    payloads: HashMap<Bytes, Bytes>,
+    payloads: HashMap<Bytes, RecordedPayload>,
     safe_heads: HashMap<u64, BlockId>,
     verdicts: HashMap<u64, BTreeMap<u32, bool>>,
 }
@@ -199,14 +233,16 @@ impl RecordedChain {
     /// Opens a folder. L1 blocks are not read yet.
     pub fn open(folder: &Path, options: OpenOptions) -> Result<Self, RecordingError> {
         let (chain, warnings) = Self::read_config(folder, options)?;
-        let l2_blocks = Lines::<RecordedL2Block>::open(folder, "l2")?
+        let mut l2_blocks = Lines::<RecordedL2Block>::open(folder, "l2")?
             .ok_or(RecordingError::Missing("l2.jsonl.gz"))?
             .collect::<Result<Vec<_>, _>>()?;
+        // those that derivation looks up stand where it asked for them
+        l2_blocks.sort_by_key(|block| block.number);
         if let Some(pair) = l2_blocks
             .windows(2)
-            .find(|pair| pair[0].number >= pair[1].number)
+            .find(|pair| pair[0].number == pair[1].number)
         {
-            return Err(RecordingError::L2Order(pair[1].number));
+            return Err(RecordingError::L2Twice(pair[1].number));
         }
         let start: Option<Start> = read_text(folder, "start.json")?
             .map(|json| serde_json::from_str(&json).map_err(RecordingError::StartJson))
@@ -266,7 +302,7 @@ impl RecordedChain {
             .flatten()
         {
             let line = line?;
-            self.payloads.insert(line.commitment, line.payload);
+            self.payloads.insert(line.commitment, line.answer);
         }
         for line in Lines::<SafeLine>::open(&self.folder, "safe")?
             .into_iter()
@@ -347,9 +383,20 @@ impl RecordedChain {
         self.blobs.get(versioned_hash).cloned()
     }
 
-    /// What is behind an alt-DA commitment: type byte and content.
+    /// The payload of an alt-DA commitment: type byte and content.
     pub fn payload(&self, commitment: &Bytes) -> Option<&Bytes> {
-        self.payloads.get(commitment)
+        match self.payloads.get(commitment)? {
+            RecordedPayload::Payload(bytes) => Some(bytes),
+            RecordedPayload::Dropped(_) => None,
+        }
+    }
+
+    /// What is behind an alt-DA commitment, or that it is nothing.
+    pub fn payload_answer(&self, commitment: &Bytes) -> Option<PayloadAnswer> {
+        Some(match self.payloads.get(commitment)?.clone() {
+            RecordedPayload::Payload(bytes) => PayloadAnswer::Payload(bytes),
+            RecordedPayload::Dropped(reason) => PayloadAnswer::Dropped(reason),
+        })
     }
 
     /// The safe head once an L1 block had been derived.

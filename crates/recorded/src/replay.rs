@@ -5,8 +5,8 @@ use crate::{
     recording::{RecordedChain, RecordedL2Block, RecordingError},
 };
 use doppio_derive::{
-    DerivedAttributes, InboxVerdict, Outcome, PayloadAnswer, Pipeline, PipelineError, Request,
-    Response, Step, SupplyError, differences,
+    DerivedAttributes, InboxVerdict, Outcome, Pipeline, PipelineError, Request, Response, Step,
+    SupplyError, differences,
 };
 use doppio_protocol::{attributes::PayloadAttributes, block::BlockId, l1::L1Block, l2::L2Block};
 use std::{collections::BTreeMap, time::Duration};
@@ -293,12 +293,11 @@ impl<'a> Replay<'a> {
                 .map(Response::Blobs),
             Request::Payload(payload) => {
                 let commitment = payload.commitment.encode();
-                self.recorded
-                    .payload(&commitment)
-                    .map(|bytes| Response::Payload {
-                        id: payload.id,
-                        answer: PayloadAnswer::Payload(bytes.clone()),
-                    })
+                let answer = self.recorded.payload_answer(&commitment);
+                answer.map(|answer| Response::Payload {
+                    id: payload.id,
+                    answer,
+                })
             }
             // asked for only after an answer that data is missing, which is never given here
             Request::LaterL1Block(_) => None,

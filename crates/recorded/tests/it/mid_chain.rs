@@ -282,9 +282,15 @@ fn blocks_that_a_start_needs_and_that_are_missing_are_named() {
     ));
     let error = without("l2_gap", half + 3);
     assert!(matches!(error, RecordingError::Start(StartError::Gap(at)) if at == half + 3));
+    let copy = whole.cut(half, "l2_twice");
+    copy.change_lines("l2", |lines| {
+        let again = lines[5].clone();
+        lines.push(again);
+    });
+    assert!(matches!(refusal(&copy), RecordingError::L2Twice(_)));
     let copy = whole.cut(half, "l2_order");
     copy.change_lines("l2", |lines| lines.swap(4, 5));
-    assert!(matches!(refusal(&copy), RecordingError::L2Order(_)));
+    assert!(replay(&copy.folder, Overrides::default()).all_match());
     let copy = changed(&whole, "not_a_start", |start| start["safe_hed"] = json!(1));
     assert!(refusal(&copy).to_string().contains("safe_hed"));
 }
