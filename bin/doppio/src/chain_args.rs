@@ -2,7 +2,9 @@
 
 use crate::output::CommandError;
 use clap::Args;
-use doppio_protocol::config::{AuthRule, ChainProfile, Overrides, ProfileError};
+use doppio_protocol::config::{
+    AuthProfile, AuthRule, ChainConfig, ChainProfile, Overrides, ProfileError,
+};
 use std::path::Path;
 
 /// What rollup.json does not say.
@@ -44,6 +46,24 @@ impl ChainArgs {
             auth_from: self.auth_from,
             l1_blob_schedule: None,
         })
+    }
+}
+
+impl ChainArgs {
+    /// The profile as a file has it, with the rule that the arguments name; none where it is what
+    /// the chain calls for.
+    pub(crate) fn profile_json(&self, config: &ChainConfig) -> Option<String> {
+        if self.profile.is_none() && self.batch_auth.is_none() {
+            return None;
+        }
+        let mut profile = config.profile.clone();
+        if let Some(rule) = self.batch_auth {
+            profile.batch_auth = Some(AuthProfile {
+                rule,
+                from: Some(config.batch_auth.from),
+            });
+        }
+        serde_json::to_string_pretty(&profile).ok()
     }
 }
 

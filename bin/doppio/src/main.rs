@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod node;
 mod output;
+mod record;
 mod replay;
 mod signals;
 
@@ -29,6 +30,7 @@ enum Command {
     Engine(Box<engine::EngineArgs>),
     Explain(explain::ExplainArgs),
     Node(Box<node::NodeArgs>),
+    Record(Box<record::RecordArgs>),
     Replay(replay::ReplayArgs),
 }
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Node(args) => node::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(args),
     };
     result.unwrap_or_else(|error| {

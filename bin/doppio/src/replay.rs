@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 /// Derive a recorded chain from its L1 blocks, and compare every L2 block, safe head and inbox
-/// verdict with the recording. Exits with 0 only when all match
+/// verdict with the recording. Exits with 0 only when all match. A folder with a start.json begins
+/// mid-chain
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// Folder of the recorded chain
@@ -49,13 +50,14 @@ pub(crate) fn run(args: ReplayArgs) -> Result<ExitCode, CommandError> {
     } else {
         None
     };
-    let bar = progress_bar(recorded.l2_blocks.len());
+    let bar = progress_bar(&recorded);
+    let start = recorded.start().safe_head.number;
     let mut replay = Replay::new(&recorded);
     if let Some(executor) = &mut executor {
         replay = replay.executing(executor);
     }
     let report = replay.run(|progress| {
-        bar.set_position(progress.l2_number);
+        bar.set_position(progress.l2_number.saturating_sub(start));
         bar.set_message(format!("L1 block {}", progress.l1_number));
     });
     bar.finish_and_clear();
@@ -75,6 +77,14 @@ pub(crate) fn run(args: ReplayArgs) -> Result<ExitCode, CommandError> {
 
 /// An engine at the recording's start.
 fn executor(recorded: &RecordedChain) -> Result<Executor, CommandError> {
+    if !recorded.is_whole() {
+        let start = recorded.start().safe_head.number;
+        let text = format!(
+            "the recording begins at L2 block {start}, whose state it does not hold: its blocks \
+             can be derived, but not executed (--execute)"
+        );
+        return Err(text.into());
+    }
     let (genesis, alloc) = recorded.genesis()?;
     let genesis = Genesis::parse(&genesis, alloc.as_deref())?;
     let expected = recorded.chain.rollup.genesis.l2.hash;
@@ -86,8 +96,9 @@ fn executor(recorded: &RecordedChain) -> Result<Executor, CommandError> {
     Ok(Executor(MemoryChain::new(genesis)?))
 }
 
-fn progress_bar(blocks: usize) -> ProgressBar {
-    let bar = ProgressBar::new(blocks.saturating_sub(1) as u64);
+fn progress_bar(recorded: &RecordedChain) -> ProgressBar {
+    let last = recorded.l2_blocks.last().map_or(0, |block| block.number);
+    let bar = ProgressBar::new(last.saturating_sub(recorded.start().safe_head.number));
     // hidden by itself where stderr is no terminal
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} L2 blocks  {msg}") {
         bar.set_style(style);

@@ -1,5 +1,6 @@
 //! `doppio replay` as its users run it.
 
+use doppio_recorded::{OpenOptions, RecordedChain, Start};
 use doppio_test_vectors::Vectors;
 use serde_json::Value;
 use std::{
@@ -127,6 +128,33 @@ fn a_genesis_that_is_not_the_chains_is_refused_before_anything_is_executed() {
     assert_eq!(output.status.code(), Some(1));
     let text = error(&output);
     assert!(text.contains("but rollup.json says"), "{text}");
+}
+
+#[test]
+fn a_recording_that_begins_mid_chain_is_derived_but_not_executed() {
+    let Some(folder) = recorded() else { return };
+    let copy = Copy::new(&folder, "mid_chain", |_| ());
+    let chain = RecordedChain::open(&folder, OpenOptions::default()).unwrap();
+    let block = chain.l2_block(1).unwrap().decode().unwrap();
+    let genesis = &chain.chain.rollup.genesis;
+    let start = Start {
+        safe_head: block.block_ref(&chain.chain).unwrap(),
+        system_config: block.system_config(&chain.chain).unwrap(),
+        l1_start: genesis.l1,
+        l1_start_config: genesis.system_config,
+    };
+    let start = serde_json::to_string(&start).unwrap();
+    fs::write(copy.0.join("start.json"), start).unwrap();
+    let output = run(&copy.0, &["--json"]);
+    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(json(&output)["matched"], 289);
+    let output = run(&copy.0, &["--execute"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error(&output).contains("begins at L2 block 1,"),
+        "{}",
+        error(&output)
+    );
 }
 
 #[test]

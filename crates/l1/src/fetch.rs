@@ -7,7 +7,7 @@ use crate::{
     receipts_method::{ReceiptsMethod, quantity},
     rpc::Call,
     verify::{
-        AccountProof, BlockAt, BlockRead, CheckedBlock, CheckedHeader, PendingBlock,
+        AccountProof, BlockAt, BlockJson, BlockRead, CheckedBlock, CheckedHeader, PendingBlock,
         ReceiptsAnswer, VerifyError, read_block, read_header, read_proof, read_receipts,
     },
 };
@@ -24,6 +24,8 @@ use std::{fmt, sync::Arc};
 pub(crate) struct Fetched {
     pub(crate) block: Arc<L1Block>,
     pub(crate) bytes: usize,
+    /// What it was read from, if that is kept.
+    pub(crate) json: Option<BlockJson>,
 }
 
 /// Headers.
@@ -54,6 +56,8 @@ impl Job for Headers<'_> {
 pub(crate) struct Blocks<'a> {
     pub(crate) rollup: &'a Arc<RollupConfig>,
     pub(crate) at: &'a [BlockAt],
+    /// Whether to keep the JSON.
+    pub(crate) keep: bool,
 }
 
 impl fmt::Display for Blocks<'_> {
@@ -94,10 +98,11 @@ impl Job for Blocks<'_> {
             parts.push((*at, block, receipts));
         }
         let rollup = Arc::clone(self.rollup);
+        let keep = self.keep;
         let mut stages = blocking(move || {
             let mut stages = Vec::with_capacity(parts.len());
             for (at, block, receipts) in parts {
-                match read(&rollup, at, &block, receipts.as_deref(), method)? {
+                match read(&rollup, at, block, receipts.as_deref(), method, keep)? {
                     Some(stage) => stages.push(stage),
                     None => break,
                 }
@@ -106,10 +111,14 @@ impl Job for Blocks<'_> {
         })
         .await?;
         for stage in &mut stages {
-            if let Stage::Bytes(pending, bytes) = stage {
+            if let Stage::Bytes(pending, read) = stage {
                 let lacking: Vec<B256> = pending.lacking().collect();
                 let found = transactions(endpoint, &lacking).await?;
-                *stage = Stage::Receipts(pending.clone().complete(found)?, *bytes);
+                let mut read = read.clone();
+                if let Some(json) = &mut read.json {
+                    json.unknown_transactions.clone_from(&found);
+                }
+                *stage = Stage::Receipts(pending.clone().complete(found)?, read);
             }
         }
         let blocks = receipts_by_hash(endpoint, self.rollup, stages).await?;
@@ -129,44 +138,81 @@ const fn is_lacking(failure: &Failure) -> bool {
     )
 }
 
-/// How far a block is read, and how many bytes of JSON it took.
+/// How far a block is read, and from what.
 enum Stage {
     Done(Fetched),
     /// Its receipts are lacking.
-    Receipts(CheckedBlock, usize),
+    Receipts(CheckedBlock, Read),
     /// Bytes of its transactions are lacking.
-    Bytes(PendingBlock, usize),
+    Bytes(PendingBlock, Read),
+}
+
+/// What was read of a block so far.
+#[derive(Clone)]
+struct Read {
+    /// How many bytes of JSON it took.
+    bytes: usize,
+    /// The JSON, if it is kept; without receipts as long as they are lacking.
+    json: Option<BlockJson>,
+}
+
+impl Read {
+    fn block(json: Box<RawValue>, keep: bool) -> Self {
+        Self {
+            bytes: json.get().len(),
+            json: keep.then(|| BlockJson {
+                block: json,
+                receipts: RawValue::NULL.to_owned(),
+                unknown_transactions: Vec::new(),
+            }),
+        }
+    }
+
+    /// With the results that gave the receipts.
+    fn with_receipts(mut self, answer: ReceiptsAnswer<'_>) -> Self {
+        self.bytes += answer.bytes();
+        if let Some(json) = &mut self.json
+            && let Ok(receipts) = RawValue::from_string(answer.to_list())
+        {
+            json.receipts = receipts;
+        }
+        self
+    }
 }
 
 fn read(
     rollup: &RollupConfig,
     at: BlockAt,
-    block: &RawValue,
+    json: Box<RawValue>,
     receipts: Option<&RawValue>,
     method: ReceiptsMethod,
+    keep: bool,
 ) -> Result<Option<Stage>, VerifyError> {
-    let bytes = block.get().len();
-    let block = match read_block(at, block.get())? {
+    let block = read_block(at, json.get())?;
+    let read = Read::block(json, keep);
+    let block = match block {
         None => return Ok(None),
-        Some(BlockRead::NeedsBytes(pending)) => return Ok(Some(Stage::Bytes(pending, bytes))),
+        Some(BlockRead::NeedsBytes(pending)) => return Ok(Some(Stage::Bytes(pending, read))),
         Some(BlockRead::Whole(block)) => block,
     };
     let results: Vec<&str> = receipts.iter().map(|json| json.get()).collect();
     let answer = match (block.transactions().is_empty(), results.is_empty()) {
         // Nodes differ in what they say of a block without transactions.
         (true, _) => ReceiptsAnswer::Each(&[]),
-        (false, true) => return Ok(Some(Stage::Receipts(block, bytes))),
+        (false, true) => return Ok(Some(Stage::Receipts(block, read))),
         (false, false) => method.answer(&results),
     };
-    let all_bytes = bytes + results.iter().map(|json| json.len()).sum::<usize>();
     match read_receipts(&block, answer) {
-        Ok(Some(receipts)) => Ok(Some(done(rollup, block, receipts, all_bytes))),
-        Ok(None) => Ok(Some(Stage::Receipts(block, bytes))),
+        Ok(Some(receipts)) => {
+            let read = read.with_receipts(answer);
+            Ok(Some(done(rollup, block, receipts, read)))
+        }
+        Ok(None) => Ok(Some(Stage::Receipts(block, read))),
         // By height, block and receipts may be of two chains while L1 reorganises.
         Err(VerifyError::Root { .. } | VerifyError::ReceiptCount { .. })
             if matches!(at, BlockAt::Number(_)) && !block.transactions().is_empty() =>
         {
-            Ok(Some(Stage::Receipts(block, bytes)))
+            Ok(Some(Stage::Receipts(block, read)))
         }
         Err(error) => Err(error),
     }
@@ -176,10 +222,10 @@ fn done(
     rollup: &RollupConfig,
     block: CheckedBlock,
     receipts: Vec<L1Receipt>,
-    bytes: usize,
+    Read { bytes, json }: Read,
 ) -> Stage {
     let block = Arc::new(block.into_l1_block(rollup, receipts));
-    Stage::Done(Fetched { block, bytes })
+    Stage::Done(Fetched { block, bytes, json })
 }
 
 /// Gets the receipts that are lacking, by the blocks' hashes. Ends before a block whose receipts the
@@ -236,13 +282,13 @@ fn with_receipts(
     stages
         .into_iter()
         .map(|stage| match stage {
-            Stage::Receipts(block, bytes) => {
+            Stage::Receipts(block, read) => {
                 let count = method.calls(&block).len();
                 let results: Vec<&str> = results.by_ref().take(count).collect();
-                let bytes = bytes + results.iter().map(|json| json.len()).sum::<usize>();
-                Ok(match read_receipts(&block, method.answer(&results))? {
-                    Some(receipts) => done(rollup, block, receipts, bytes),
-                    None => Stage::Receipts(block, bytes),
+                let answer = method.answer(&results);
+                Ok(match read_receipts(&block, answer)? {
+                    Some(receipts) => done(rollup, block, receipts, read.with_receipts(answer)),
+                    None => Stage::Receipts(block, read),
                 })
             }
             stage => Ok(stage),

@@ -8,8 +8,9 @@
 //!      └─► beacon nodes, archivers ─────────► verify
 //! ```
 //!
-//! [`verify`] is pure: JSON in, checked values or a typed error out. Around it are the endpoints with
-//! their limits and failures, a bounded cache, and the [`Follower`] that reads ahead.
+//! [`verify`] is a crate of its own: JSON in, checked values or a typed error out. Around it are here
+//! the endpoints with their limits and failures, a bounded cache, and the [`Follower`] that reads
+//! ahead.
 
 mod beacon;
 mod blob_flights;
@@ -24,9 +25,9 @@ mod pool;
 mod receipts_method;
 mod rpc;
 mod source;
-pub mod verify;
 
 pub use doppio_rpc::UrlError;
+pub use doppio_verify as verify;
 pub use endpoint::EndpointStatus;
 pub use failure::{EndpointFailure, Failure, L1Error, OptionsError, SlotError};
 pub use follower::{Follower, FollowerOptions, L1Event, Reorg};

@@ -9,7 +9,7 @@ use crate::{
     fetch::{Blocks, ChainId, Fetched, Headers, Proof},
     options::L1Options,
     pool::Pool,
-    verify::{AccountProof, BlockAt, CheckedHeader, Label},
+    verify::{AccountProof, BlockAt, BlockJson, CheckedHeader, Label},
 };
 use alloy_primitives::{Address, B256};
 use doppio_protocol::{L1BlockRef, blob::Blob, config::RollupConfig, l1::L1Block};
@@ -155,10 +155,30 @@ impl L1Source {
         Ok(fetched.into_iter().next().map(|fetched| fetched.block))
     }
 
+    /// Blocks in a row with the JSON that they were read from, to be kept: up to the first that is
+    /// not there, in as few requests as possible.
+    ///
+    /// # Errors
+    ///
+    /// If no endpoint gives a usable answer.
+    pub async fn blocks_with_json(
+        &self,
+        at: &[BlockAt],
+    ) -> Result<Vec<(Arc<L1Block>, BlockJson)>, L1Error> {
+        let rollup = &self.inner.rollup;
+        let keep = true;
+        let fetched = self.inner.pool.ask(&Blocks { rollup, at, keep }).await?;
+        let fetched = fetched.unwrap_or_default().into_iter();
+        Ok(fetched
+            .filter_map(|fetched| Some((fetched.block, fetched.json?)))
+            .collect())
+    }
+
     /// Blocks in a row, up to the first that is not there.
     pub(crate) async fn fetch(&self, at: &[BlockAt]) -> Result<Vec<Fetched>, L1Error> {
         let rollup = &self.inner.rollup;
-        let job = Blocks { rollup, at };
+        let keep = false;
+        let job = Blocks { rollup, at, keep };
         let fetched = self.inner.pool.ask(&job).await?.unwrap_or_default();
         let mut caches = self.caches();
         for fetched in &fetched {

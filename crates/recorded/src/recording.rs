@@ -2,10 +2,11 @@
 
 use crate::{
     files::{Lines, read_compressed_text, read_text},
-    l1_json::{L1BlockJson, L1JsonError},
+    start::{L1Check, Start, StartError},
 };
+use alloy_consensus::proofs::ordered_trie_root_encoded;
 use alloy_primitives::{B256, Bytes};
-use doppio_derive::ResetPoint;
+use doppio_derive::{PayloadAnswer, ResetPoint};
 use doppio_protocol::{
     blob::{BLOB_SIZE, Blob},
     block::BlockId,
@@ -16,7 +17,8 @@ use doppio_protocol::{
     l1::L1Block,
     l2::{L2Block, L2BlockError},
 };
-use serde::Deserialize;
+use doppio_verify::{BlockJson, VerifyError};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -63,7 +65,7 @@ pub enum RecordingError {
     L1Config(#[from] L1ConfigError),
     /// An L1 block is not what it claims to be.
     #[error(transparent)]
-    L1(#[from] L1JsonError),
+    L1(#[from] VerifyError),
     /// An L2 block is not what it claims to be.
     #[error("recorded L2 block {number}: {error}")]
     L2 {
@@ -82,16 +84,35 @@ pub enum RecordingError {
         /// Computed.
         found: B256,
     },
+    /// An L2 block with other transactions than its header says.
+    #[error("the transactions of recorded L2 block {number} have root {found}, not {expected}")]
+    L2Transactions {
+        /// Height of the block.
+        number: u64,
+        /// Of the header.
+        expected: B256,
+        /// Computed.
+        found: B256,
+    },
     /// A blob of another size.
     #[error("the recorded blob {0} has not {BLOB_SIZE} bytes")]
     BlobSize(B256),
-    /// The recording does not hold the block that the rollup starts after.
-    #[error("the recording does not hold L1 block {0}, where the rollup starts")]
+    /// The recording does not hold the L1 block at which derivation starts.
+    #[error("the recording does not hold L1 block {0}, where derivation starts")]
     NoStart(BlockId),
+    /// start.json is no start.
+    #[error("start.json: {0}")]
+    StartJson(serde_json::Error),
+    /// start.json contradicts the blocks.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Two L2 blocks of one height.
+    #[error("L2 block {0} is recorded twice")]
+    L2Twice(u64),
 }
 
 /// A block as it was recorded.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordedL2Block {
     /// Height.
     pub number: u64,
@@ -100,15 +121,18 @@ pub struct RecordedL2Block {
     /// RLP of the whole block.
     pub raw: Bytes,
     /// Output root, on some lines.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_root: Option<B256>,
-    /// Storage root of the message passer, on some lines.
-    #[serde(default)]
+    /// The L1 block whose information the block carries, on those lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1origin: Option<BlockId>,
+    /// Storage root of the message passer, on those lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_storage_root: Option<B256>,
 }
 
 impl RecordedL2Block {
-    /// Decodes the block and checks its hash.
+    /// Decodes the block, and checks its hash and its transactions.
     pub fn decode(&self) -> Result<L2Block, RecordingError> {
         let number = self.number;
         let block =
@@ -116,6 +140,15 @@ impl RecordedL2Block {
         if block.hash != self.hash {
             let (expected, found) = (self.hash, block.hash);
             return Err(RecordingError::L2Hash {
+                number,
+                expected,
+                found,
+            });
+        }
+        let expected = block.header.transactions_root;
+        let found = ordered_trie_root_encoded(&block.transactions);
+        if found != expected {
+            return Err(RecordingError::L2Transactions {
                 number,
                 expected,
                 found,
@@ -134,7 +167,18 @@ struct BlobLine {
 #[derive(Deserialize)]
 struct PayloadLine {
     commitment: Bytes,
-    payload: Bytes,
+    #[serde(flatten)]
+    answer: RecordedPayload,
+}
+
+/// What is behind an alt-DA commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedPayload {
+    /// These bytes.
+    Payload(Bytes),
+    /// Nothing, by a rule that every node applies alike; the DA server's reason.
+    Dropped(String),
 }
 
 #[derive(Deserialize)]
@@ -166,10 +210,12 @@ pub struct RecordedChain {
     pub chain: Arc<ChainConfig>,
     /// What was noticed in rollup.json.
     pub warnings: Vec<String>,
-    /// L2 blocks from genesis on.
+    /// L2 blocks from the safe head on that derivation starts with, and before it those that
+    /// derivation looks up.
     pub l2_blocks: Vec<RecordedL2Block>,
+    start: Option<Start>,
     blobs: HashMap<B256, Box<Blob>>,
-    payloads: HashMap<Bytes, Bytes>,
+    payloads: HashMap<Bytes, RecordedPayload>,
     safe_heads: HashMap<u64, BlockId>,
     verdicts: HashMap<u64, BTreeMap<u32, bool>>,
 }
@@ -187,14 +233,29 @@ impl RecordedChain {
     /// Opens a folder. L1 blocks are not read yet.
     pub fn open(folder: &Path, options: OpenOptions) -> Result<Self, RecordingError> {
         let (chain, warnings) = Self::read_config(folder, options)?;
-        let l2_blocks = Lines::<RecordedL2Block>::open(folder, "l2")?
+        let mut l2_blocks = Lines::<RecordedL2Block>::open(folder, "l2")?
             .ok_or(RecordingError::Missing("l2.jsonl.gz"))?
             .collect::<Result<Vec<_>, _>>()?;
+        // those that derivation looks up stand where it asked for them
+        l2_blocks.sort_by_key(|block| block.number);
+        if let Some(pair) = l2_blocks
+            .windows(2)
+            .find(|pair| pair[0].number == pair[1].number)
+        {
+            return Err(RecordingError::L2Twice(pair[1].number));
+        }
+        let start: Option<Start> = read_text(folder, "start.json")?
+            .map(|json| serde_json::from_str(&json).map_err(RecordingError::StartJson))
+            .transpose()?;
+        if let Some(start) = &start {
+            start.check_l2(&chain, &l2_blocks)?;
+        }
         let mut recorded = Self {
             folder: folder.to_owned(),
             chain: Arc::new(chain),
             warnings,
             l2_blocks,
+            start,
             blobs: HashMap::new(),
             payloads: HashMap::new(),
             safe_heads: HashMap::new(),
@@ -241,7 +302,7 @@ impl RecordedChain {
             .flatten()
         {
             let line = line?;
-            self.payloads.insert(line.commitment, line.payload);
+            self.payloads.insert(line.commitment, line.answer);
         }
         for line in Lines::<SafeLine>::open(&self.folder, "safe")?
             .into_iter()
@@ -263,18 +324,30 @@ impl RecordedChain {
         Ok(())
     }
 
-    /// The L1 blocks, verified one by one as they are read, from the one after which the rollup
-    /// starts.
+    /// The L1 blocks, verified one by one as they are read: from the one after which the rollup
+    /// starts, or all that there are if derivation starts later.
     pub fn l1_blocks(
         &self,
     ) -> Result<impl Iterator<Item = Result<L1Block, RecordingError>> + use<>, RecordingError> {
-        let lines = Lines::<L1BlockJson>::open(&self.folder, "l1")?
+        let lines = Lines::<BlockJson>::open(&self.folder, "l1")?
             .ok_or(RecordingError::Missing("l1.jsonl.gz"))?;
         let chain = Arc::clone(&self.chain);
-        let start = self.chain.rollup.genesis.l1.number;
+        let first = match self.start {
+            None => self.chain.rollup.genesis.l1.number,
+            Some(_) => 0,
+        };
+        let mut check = self
+            .start
+            .map(|start| L1Check::new(Arc::clone(&chain), start));
         Ok(lines
-            .map(move |line| Ok(line?.verify(&chain.rollup)?))
-            .skip_while(move |block| matches!(block, Ok(block) if block.header.number < start)))
+            .map(move |line| {
+                let block = line?.read(&chain.rollup)?;
+                if let Some(check) = &mut check {
+                    check.check(&block)?;
+                }
+                Ok(block)
+            })
+            .skip_while(move |block| matches!(block, Ok(block) if block.header.number < first)))
     }
 
     /// The text of the L2 genesis.json, and of the accounts that belong to it if they are in a file
@@ -292,9 +365,17 @@ impl RecordedChain {
         Ok((genesis, None))
     }
 
-    /// Where derivation of the chain starts: at genesis.
+    /// Where derivation of the chain starts: at genesis, unless start.json says otherwise.
     pub fn start(&self) -> ResetPoint {
-        ResetPoint::genesis(&self.chain.rollup)
+        match &self.start {
+            None => ResetPoint::genesis(&self.chain.rollup),
+            Some(start) => start.reset_point(),
+        }
+    }
+
+    /// Whether derivation starts at genesis.
+    pub fn is_whole(&self) -> bool {
+        self.start().safe_head.id() == self.chain.rollup.genesis.l2
     }
 
     /// A copy of a blob, by its versioned hash.
@@ -302,9 +383,20 @@ impl RecordedChain {
         self.blobs.get(versioned_hash).cloned()
     }
 
-    /// What is behind an alt-DA commitment: type byte and content.
+    /// The payload of an alt-DA commitment: type byte and content.
     pub fn payload(&self, commitment: &Bytes) -> Option<&Bytes> {
-        self.payloads.get(commitment)
+        match self.payloads.get(commitment)? {
+            RecordedPayload::Payload(bytes) => Some(bytes),
+            RecordedPayload::Dropped(_) => None,
+        }
+    }
+
+    /// What is behind an alt-DA commitment, or that it is nothing.
+    pub fn payload_answer(&self, commitment: &Bytes) -> Option<PayloadAnswer> {
+        Some(match self.payloads.get(commitment)?.clone() {
+            RecordedPayload::Payload(bytes) => PayloadAnswer::Payload(bytes),
+            RecordedPayload::Dropped(reason) => PayloadAnswer::Dropped(reason),
+        })
     }
 
     /// The safe head once an L1 block had been derived.
@@ -325,8 +417,9 @@ impl RecordedChain {
 
     /// An L2 block by number.
     pub fn l2_block(&self, number: u64) -> Option<&RecordedL2Block> {
-        let first = self.l2_blocks.first()?.number;
-        self.l2_blocks
-            .get(usize::try_from(number.checked_sub(first)?).ok()?)
+        let at = self
+            .l2_blocks
+            .binary_search_by_key(&number, |block| block.number);
+        self.l2_blocks.get(at.ok()?)
     }
 }

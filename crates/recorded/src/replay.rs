@@ -5,8 +5,8 @@ use crate::{
     recording::{RecordedChain, RecordedL2Block, RecordingError},
 };
 use doppio_derive::{
-    DerivedAttributes, InboxVerdict, Outcome, PayloadAnswer, Pipeline, PipelineError, Request,
-    Response, Step, SupplyError, differences,
+    DerivedAttributes, InboxVerdict, Outcome, Pipeline, PipelineError, Request, Response, Step,
+    SupplyError, differences,
 };
 use doppio_protocol::{attributes::PayloadAttributes, block::BlockId, l1::L1Block, l2::L2Block};
 use std::{collections::BTreeMap, time::Duration};
@@ -169,6 +169,8 @@ pub struct Replay<'a> {
     pipeline: Pipeline,
     /// L1 blocks read so far.
     l1_blocks: Vec<L1Block>,
+    /// How many of them are from before the first one that derivation reads.
+    earlier: usize,
     report: ReplayReport,
 }
 
@@ -196,6 +198,7 @@ impl<'a> Replay<'a> {
             execution: None,
             pipeline: Pipeline::new(recorded.chain.clone(), recorded.start()),
             l1_blocks: Vec::new(),
+            earlier: 0,
             report: ReplayReport::default(),
         }
     }
@@ -237,7 +240,7 @@ impl<'a> Replay<'a> {
                 }
             }
         }
-        self.report.l1_blocks = self.l1_blocks.len() as u64;
+        self.report.l1_blocks = (self.l1_blocks.len() - self.earlier) as u64;
         self.report.dropped = self.pipeline.drops().counts().clone();
         Ok(self.report)
     }
@@ -247,20 +250,35 @@ impl<'a> Replay<'a> {
         Ok(self.pipeline.supply(Response::NextL1Block(block))?)
     }
 
+    /// The L1 block that derivation reads first. Those before it are kept, for derivation to look
+    /// at.
+    fn first_l1_block(
+        &mut self,
+        lines: &mut impl Iterator<Item = Result<L1Block, RecordingError>>,
+    ) -> Result<L1Block, ReplayError> {
+        let start = self.recorded.start().l1_start;
+        loop {
+            let block = lines.next().ok_or(RecordingError::NoStart(start))??;
+            let id = block.header.id();
+            if id.number >= start.number && id != start {
+                return Err(RecordingError::NoStart(start).into());
+            }
+            self.l1_blocks.push(block.clone());
+            if id == start {
+                return Ok(block);
+            }
+            self.earlier += 1;
+        }
+    }
+
     fn answer(
         &mut self,
         request: &Request,
         lines: &mut impl Iterator<Item = Result<L1Block, RecordingError>>,
     ) -> Result<(), ReplayError> {
         let response = match request {
-            Request::L1Block(hash) if self.l1_blocks.is_empty() => {
-                let start = self.recorded.chain.rollup.genesis.l1;
-                let block = lines.next().ok_or(RecordingError::NoStart(start))??;
-                if block.header.hash != *hash {
-                    return Err(RecordingError::NoStart(start).into());
-                }
-                self.l1_blocks.push(block.clone());
-                Some(Response::L1Block(block))
+            Request::L1Block(_) if self.l1_blocks.is_empty() => {
+                Some(Response::L1Block(self.first_l1_block(lines)?))
             }
             Request::L1Block(hash) | Request::AuthBlock(hash) => self
                 .l1_blocks
@@ -275,12 +293,11 @@ impl<'a> Replay<'a> {
                 .map(Response::Blobs),
             Request::Payload(payload) => {
                 let commitment = payload.commitment.encode();
-                self.recorded
-                    .payload(&commitment)
-                    .map(|bytes| Response::Payload {
-                        id: payload.id,
-                        answer: PayloadAnswer::Payload(bytes.clone()),
-                    })
+                let answer = self.recorded.payload_answer(&commitment);
+                answer.map(|answer| Response::Payload {
+                    id: payload.id,
+                    answer,
+                })
             }
             // asked for only after an answer that data is missing, which is never given here
             Request::LaterL1Block(_) => None,
@@ -423,7 +440,13 @@ impl<'a> Replay<'a> {
                 });
             }
         }
-        let Some(recorded) = self.recorded.safe_head(l1) else {
+        // before the start became safe, the safe head was another than the start
+        let start = self.recorded.start().safe_head.number;
+        let Some(recorded) = self
+            .recorded
+            .safe_head(l1)
+            .filter(|recorded| recorded.number >= start)
+        else {
             return;
         };
         let ours = self.pipeline.safe_head().id();

@@ -214,8 +214,17 @@ impl OverrideArgs {
 #[derive(Debug)]
 pub(crate) struct NodeChain {
     pub(crate) config: Arc<ChainConfig>,
+    /// rollup.json as it was given, with the keys that are not op-node's; overrides are in it.
+    pub(crate) rollup_json: Value,
     /// One sentence each.
     pub(crate) warnings: Vec<String>,
+}
+
+/// A rollup configuration before overrides.
+struct Source {
+    rollup: RollupConfig,
+    json: Value,
+    warnings: Vec<String>,
 }
 
 /// Why the node does not start on such a chain.
@@ -252,31 +261,91 @@ pub(crate) enum NodeChainError {
 impl NodeChainArgs {
     /// The configuration of the chain that the flags name.
     pub(crate) fn read(&self) -> Result<NodeChain, NodeChainError> {
-        let (rollup, warnings) = match (&self.rollup_config, &self.network) {
-            (Some(_), Some(_)) => return Err(NodeChainError::BothGiven),
-            (None, None) => return Err(NodeChainError::NotGiven),
-            (Some(path), None) => {
-                let parsed = RollupConfig::parse(&read(path)?, self.chain.ignore_unknown_keys);
-                let parsed = parsed.map_err(|error| NodeChainError::Rollup {
-                    path: path.clone(),
-                    error,
-                })?;
-                (parsed.config, parsed.warnings)
-            }
-            (None, Some(name)) => (Network::find(name)?.rollup_config()?, Vec::new()),
+        self.complete(self.given()?.ok_or(NodeChainError::NotGiven)?)
+    }
+
+    /// The configuration of the chain that the flags name, or that a rollup node serves.
+    pub(crate) fn read_or_served(
+        &self,
+        server: &str,
+        served: &Value,
+    ) -> Result<NodeChain, NodeChainError> {
+        let served = self.parse(Path::new(server), &served.to_string())?;
+        let Some(mut given) = self.given()? else {
+            return self.complete(served);
         };
-        self.complete(rollup, warnings)
+        let differences = changes(&served.rollup.to_json(), &given.rollup.to_json());
+        let differences = differences
+            .into_iter()
+            .map(|change| format!("{server}: {change}"));
+        given.warnings.extend(differences);
+        self.complete(given)
+    }
+
+    /// The rollup configuration that the flags name.
+    fn given(&self) -> Result<Option<Source>, NodeChainError> {
+        match (&self.rollup_config, &self.network) {
+            (Some(_), Some(_)) => Err(NodeChainError::BothGiven),
+            (None, None) => Ok(None),
+            (Some(path), None) => Ok(Some(self.parse(path, &read(path)?)?)),
+            (None, Some(name)) => {
+                let rollup = Network::find(name)?.rollup_config()?;
+                Ok(Some(Source {
+                    json: rollup.to_json(),
+                    rollup,
+                    warnings: Vec::new(),
+                }))
+            }
+        }
+    }
+
+    fn parse(&self, path: &Path, text: &str) -> Result<Source, NodeChainError> {
+        let failed = |error| NodeChainError::Rollup {
+            path: path.to_owned(),
+            error,
+        };
+        let parsed = RollupConfig::parse(text, self.chain.ignore_unknown_keys).map_err(failed)?;
+        Ok(Source {
+            rollup: parsed.config,
+            json: serde_json::from_str(text).map_err(|error| failed(error.into()))?,
+            warnings: parsed.warnings,
+        })
+    }
+
+    /// The files that say of the chain what rollup.json does not, for a folder of its own: names and
+    /// texts.
+    pub(crate) fn files(
+        &self,
+        config: &ChainConfig,
+    ) -> Result<Vec<(&'static str, String)>, NodeChainError> {
+        let mut files = Vec::new();
+        if let Some(profile) = self.chain.profile_json(config) {
+            files.push(("profile.json", profile));
+        }
+        if let Some(path) = &self.l1_chain_config
+            && BlobSchedule::of_public_l1(config.rollup.l1_chain_id).is_none()
+        {
+            files.push(("l1-chain-config.json", read(path)?));
+        }
+        Ok(files)
     }
 
     /// Joins a rollup configuration with what the other flags say.
-    fn complete(
-        &self,
-        rollup: RollupConfig,
-        mut warnings: Vec<String>,
-    ) -> Result<NodeChain, NodeChainError> {
+    fn complete(&self, source: Source) -> Result<NodeChain, NodeChainError> {
+        let Source {
+            rollup,
+            mut json,
+            mut warnings,
+        } = source;
         let before = rollup.to_json();
         let rollup = self.overrides.overrides().apply(rollup);
-        warnings.extend(changes(&before, &rollup.to_json()));
+        let after = rollup.to_json();
+        warnings.extend(changes(&before, &after));
+        for (key, value) in after.as_object().into_iter().flatten() {
+            if before.get(key) != Some(value) {
+                json[key] = value.clone();
+            }
+        }
         if rollup.lacks_pectra_blob_schedule() && !self.ignore_missing_pectra_blob_schedule {
             return Err(NodeChainError::PectraBlobScheduleMissing);
         }
@@ -301,6 +370,7 @@ impl NodeChainArgs {
         }
         Ok(NodeChain {
             config: Arc::new(ChainConfig::new(rollup, overrides)?),
+            rollup_json: json,
             warnings,
         })
     }

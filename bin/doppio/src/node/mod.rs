@@ -4,7 +4,7 @@ mod args;
 pub(crate) mod chain;
 mod not_here;
 
-pub(crate) use args::NodeArgs;
+pub(crate) use args::{L1Args, NodeArgs};
 pub(crate) use not_here::refuse as refuse_what_is_not_here;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     output::{self, CommandError},
     signals,
 };
-use args::{L1Args, L2Args};
+use args::L2Args;
 use doppio_derive::{FinalityOptions, SyncStartOptions};
 use doppio_l1::{BeaconOptions, L1Options, L1Source};
 use doppio_node::{DriverOptions, SequencerOptions};
@@ -161,7 +161,7 @@ fn comparison(
     })
 }
 
-fn l1_source(args: &L1Args, chain: &ChainConfig) -> Result<L1Source, CommandError> {
+pub(crate) fn l1_source(args: &L1Args, chain: &ChainConfig) -> Result<L1Source, CommandError> {
     let window = usize::try_from(chain.rollup.seq_window_size).unwrap_or(usize::MAX);
     let options = L1Options {
         endpoints: args.endpoints.clone(),

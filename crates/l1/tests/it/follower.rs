@@ -120,7 +120,12 @@ fn what_is_fetched_ahead_stays_within_its_bytes() {
     };
     let start = usize::try_from(chain.expected()[0].header.number).unwrap();
     let read = |bytes: usize| {
-        let fake = Fake::start(&chain, Rules::default());
+        // who never waits for the network has no reason to fetch further ahead
+        let rules = Rules {
+            delay: Duration::from_millis(20),
+            ..Rules::default()
+        };
+        let fake = Fake::start(&chain, rules);
         let mut follower = follower(&[&fake], start, |options| {
             options.prefetch_bytes = bytes;
             // Otherwise a first batch is as long as it may be.

@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
 use doppio_l1::{
     RpcKind,
     verify::{
-        BlockAt, BlockRead, Label, ReceiptsAnswer, VerifyError, read_block, read_header,
+        BlockAt, BlockJson, BlockRead, Label, ReceiptsAnswer, VerifyError, read_block, read_header,
         read_proof, read_receipts,
     },
 };
@@ -76,6 +76,16 @@ fn all_ways_to_receipts_give_the_same_block() {
             let source = source(&[&fake], |options| options.rpc_kind = kind);
             let block = RUNTIME.block_on(source.block(at)).unwrap().unwrap();
             assert_eq!(shown(&block), shown(busiest), "{kind:?}");
+            // and the JSON that is kept gives it once more, also from a file
+            let kept = RUNTIME.block_on(source.blocks_with_json(&[at])).unwrap();
+            let [(block, json)] = &kept[..] else {
+                panic!("{kind:?}: {} blocks", kept.len());
+            };
+            assert_eq!(shown(block), shown(busiest), "{kind:?}");
+            let line = serde_json::to_string(json).unwrap();
+            let json: BlockJson = serde_json::from_str(&line).unwrap();
+            let read = json.read(&chain.rollup()).unwrap();
+            assert_eq!(shown(&read), shown(busiest), "{kind:?}");
         }
         let asked = fake.asked(method);
         assert!(asked > 0, "{kind:?}");
@@ -202,6 +212,20 @@ fn a_transaction_of_an_unknown_type_is_read_from_bytes_that_the_root_covers() {
     let completed = pending().complete(vec![bytes.clone().into()]).unwrap();
     assert_eq!(completed.transaction_hashes(), whole.transaction_hashes());
     assert_eq!(completed.transactions()[1].to(), None);
+    let kept = |bytes| {
+        let line =
+            json!({"block": block, "receipts": entry["receipts"], "unknown_transactions": bytes});
+        let json: BlockJson = serde_json::from_str(&line.to_string()).unwrap();
+        json.read(&chain.rollup())
+    };
+    assert_eq!(
+        kept(json!([Bytes::from(bytes.clone())]))
+            .unwrap()
+            .header
+            .hash,
+        completed.header().hash()
+    );
+    assert!(kept(json!([])).is_err());
     let mut other = bytes;
     *other.last_mut().unwrap() ^= 1;
     for bytes in [vec![other.into()], vec![], vec![Default::default()]] {

@@ -43,15 +43,20 @@ impl Copy {
     /// Changes the lines of `NAME.jsonl.gz`, which becomes `NAME.jsonl`.
     pub(crate) fn change_lines(&self, name: &str, change: impl FnOnce(&mut Vec<Value>)) {
         let compressed = self.folder.join(format!("{name}.jsonl.gz"));
-        let plain = Vectors::read(&compressed);
-        let text = String::from_utf8(plain).unwrap();
+        let changed = self.folder.join(format!("{name}.jsonl"));
+        let path = if changed.exists() {
+            changed
+        } else {
+            compressed.clone()
+        };
+        let text = String::from_utf8(Vectors::read(&path)).unwrap();
         let mut lines: Vec<Value> = text
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         change(&mut lines);
         let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
-        fs::remove_file(compressed).unwrap();
+        let _ = fs::remove_file(compressed);
         self.write(&format!("{name}.jsonl"), &lines.join("\n"));
     }
 
@@ -60,6 +65,11 @@ impl Copy {
         let mut json = serde_json::from_slice(&Vectors::read(&self.folder.join(name))).unwrap();
         change(&mut json);
         self.write(name, &json.to_string());
+    }
+
+    /// Takes a file of the chain as it was.
+    pub(crate) fn restore(&self, vectors: &Vectors, chain: &str, name: &str) {
+        fs::copy(vectors.path(chain).join(name), self.folder.join(name)).unwrap();
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

@@ -183,6 +183,21 @@ fn data_that_was_not_recorded_is_an_error_and_no_drop() {
 }
 
 #[test]
+fn a_payload_that_was_refused_for_good_is_a_drop() {
+    let Some(copy) = copy("altda-span-brotli", "refused_payload") else {
+        return;
+    };
+    copy.change_lines("payloads", |lines| {
+        let line = lines[3].as_object_mut().unwrap();
+        line.remove("payload").unwrap();
+        line.insert("dropped".to_owned(), json!("certificate is too old"));
+    });
+    let report = run(&copy).unwrap();
+    assert_eq!(report.dropped["payload"], 1);
+    assert!(!report.all_match());
+}
+
+#[test]
 fn the_profile_of_the_folder_says_who_may_post() {
     let Some(copy) = copy("calldata-singular-zlib", "profile") else {
         return;

@@ -176,12 +176,28 @@ struct BodyJson<'a> {
 /// If the JSON is no block, its fields do not hash to its hash, or it is another block than asked
 /// for.
 pub fn read_header(asked: BlockAt, json: &str) -> Result<Option<CheckedHeader>, VerifyError> {
+    if json.trim() == "null" {
+        return Ok(None);
+    }
+    let checked = check_header(json)?;
+    let is_asked = match asked {
+        BlockAt::Hash(hash) => hash == checked.hash,
+        BlockAt::Number(number) => number == checked.header.number,
+        BlockAt::Label(_) => true,
+    };
+    if is_asked {
+        Ok(Some(checked))
+    } else {
+        let found = checked.id();
+        Err(VerifyError::OtherBlock { asked, found })
+    }
+}
+
+/// Reads a header and checks its hash, whichever block's it is.
+pub(crate) fn check_header(json: &str) -> Result<CheckedHeader, VerifyError> {
     #[derive(Deserialize)]
     struct Hash {
         hash: B256,
-    }
-    if json.trim() == "null" {
-        return Ok(None);
     }
     let header: Header = parse("the L1 header", json)?;
     let Hash { hash: claimed } = parse("the L1 block", json)?;
@@ -194,21 +210,10 @@ pub fn read_header(asked: BlockAt, json: &str) -> Result<Option<CheckedHeader>, 
             unknown: fields_unknown(&header, json),
         });
     }
-    let checked = CheckedHeader {
+    Ok(CheckedHeader {
         hash: found,
         header,
-    };
-    let is_asked = match asked {
-        BlockAt::Hash(hash) => hash == found,
-        BlockAt::Number(number) => number == checked.header.number,
-        BlockAt::Label(_) => true,
-    };
-    if is_asked {
-        Ok(Some(checked))
-    } else {
-        let found = checked.id();
-        Err(VerifyError::OtherBlock { asked, found })
-    }
+    })
 }
 
 /// Reads a block with whole transactions. None if the answer is `null`.
@@ -218,9 +223,12 @@ pub fn read_header(asked: BlockAt, json: &str) -> Result<Option<CheckedHeader>, 
 /// As [`read_header`]; and if a transaction cannot be read, or transactions or withdrawals do not
 /// have the header's roots.
 pub fn read_block(asked: BlockAt, json: &str) -> Result<Option<BlockRead>, VerifyError> {
-    let Some(header) = read_header(asked, json)? else {
-        return Ok(None);
-    };
+    let header = read_header(asked, json)?;
+    header.map(|header| read_body(header, json)).transpose()
+}
+
+/// Reads transactions and withdrawals of a block whose header was read from the same JSON.
+pub(crate) fn read_body(header: CheckedHeader, json: &str) -> Result<BlockRead, VerifyError> {
     let body: BodyJson<'_> = serde_json::from_str(json).map_err(|error| VerifyError::Json {
         what: "the L1 block",
         error,
@@ -260,9 +268,9 @@ pub fn read_block(asked: BlockAt, json: &str) -> Result<Option<BlockRead>, Verif
         lacking,
     };
     if pending.lacking.is_empty() {
-        pending.complete(Vec::new()).map(BlockRead::Whole).map(Some)
+        pending.complete(Vec::new()).map(BlockRead::Whole)
     } else {
-        Ok(Some(BlockRead::NeedsBytes(pending)))
+        Ok(BlockRead::NeedsBytes(pending))
     }
 }
 

@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, Log, LogData};
 use alloy_rlp::{Decodable, Encodable};
 use doppio_protocol::{block::BlockId, deposit::DEPOSIT_TX_TYPE, l1::L1Receipt};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Receipts as an endpoint gave them.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,35 @@ pub enum ReceiptsAnswer<'a> {
     Raw(&'a str),
     /// One answer for each transaction: `eth_getTransactionReceipt`.
     Each(&'a [&'a str]),
+}
+
+impl ReceiptsAnswer<'_> {
+    /// How many bytes of JSON it is.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::List(json) | Self::Wrapped(json) | Self::Raw(json) => json.len(),
+            Self::Each(answers) => answers.iter().map(|json| json.len()).sum(),
+        }
+    }
+
+    /// The answer as one list, of receipts or of encoded ones. `null` if it has no list.
+    pub fn to_list(&self) -> String {
+        #[derive(Deserialize)]
+        struct Wrapper<'a> {
+            #[serde(borrow)]
+            receipts: Option<&'a RawValue>,
+        }
+        match self {
+            Self::List(json) | Self::Raw(json) => (*json).to_owned(),
+            Self::Each(answers) => format!("[{}]", answers.join(",")),
+            Self::Wrapped(json) => serde_json::from_str(json)
+                .ok()
+                .and_then(|wrapper: Wrapper<'_>| wrapper.receipts)
+                .unwrap_or(RawValue::NULL)
+                .get()
+                .to_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,15 @@
+//! Recorded chains behind sockets, and what can be wrong with whoever serves them. For tests only.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test whose data or calls do not fit is to panic"
+)]
+
+mod chain;
+mod l1;
+mod l2;
+mod server;
+
+pub use chain::Chain;
+pub use l1::commitment;
+pub use server::{Alter, Fake, Role, Rules};
