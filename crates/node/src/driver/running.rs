@@ -27,6 +27,8 @@ pub(super) struct Running {
     pub(super) is_restoring: bool,
     /// The L1 head up to which derivation has read everything.
     pub(super) read_up_to: Option<B256>,
+    /// The L1 block that derivation had last nothing more from.
+    exhausted: Option<B256>,
     /// Somebody does not have what derivation asks for.
     pub(super) is_suspect: bool,
     /// The unsafe head, and since when: what fills gaps waits for it to stand still.
@@ -44,6 +46,7 @@ impl Running {
             backup: None,
             is_restoring: false,
             read_up_to: None,
+            exhausted: None,
             is_suspect: false,
             still: (heads.unsafe_head.hash, now),
             outside_from: 0,
@@ -312,7 +315,13 @@ impl Driver {
         origin: &L1BlockRef,
         until: Option<Millis>,
     ) -> Result<Option<Next>, DriverError> {
-        self.finality.exhausted(origin.id());
+        let (running, _) = self.running()?;
+        if running.exhausted != Some(origin.hash) {
+            // what it completed may be final: that comes first
+            running.exhausted = Some(origin.hash);
+            self.finality.exhausted(origin.id());
+            return Ok(None);
+        }
         let Some(head) = self.l1.head else {
             return Ok(Some(Next::Wait { until }));
         };
