@@ -107,9 +107,11 @@ const FORKS: [Fork; 10] = [
     Fork::Karst,
 ];
 
-/// Each case: what is changed, and in which fork; the field in which it is not the block any more.
+/// A case: its name, the fork, what is changed, and the fields in which it is not the block any more.
+type Row = (&'static str, Fork, fn(&mut Case), &'static [&'static str]);
+
 #[track_caller]
-fn each(cases: &[(&str, Fork, fn(&mut Case), &[&str])]) {
+fn each(cases: &[Row]) {
     for (name, fork, edit, expected) in cases {
         let mut case = case(*fork);
         edit(&mut case);

@@ -115,12 +115,7 @@ fn effect(whose: Whose, stage: Stage, answer: EngineAnswer) -> (Effect, u64) {
     let (begun, now) = (world.events.len(), world.now);
     world.driver.engine(answer).unwrap();
     loop {
-        let next = world.until(|next| {
-            matches!(
-                next,
-                Next::Engine(_) | Next::Lookup(_) | Next::Derivation(_)
-            )
-        });
+        world.events.extend(world.driver.events());
         let new = &world.events[begun..];
         let is_invalid = |event: &Event| {
             matches!(
@@ -130,22 +125,28 @@ fn effect(whose: Whose, stage: Stage, answer: EngineAnswer) -> (Effect, u64) {
                     | Event::InvalidUnsafe { .. }
             )
         };
-        let effect = if new.iter().any(|event| matches!(event, Event::Reset(_))) {
-            Some(Effect::Reset)
-        } else if new.iter().any(is_invalid) {
-            Some(Effect::Invalid)
-        } else if let Next::Engine(call) = &next {
-            match stage_of(call, head(&world)) {
+        if new.iter().any(|event| matches!(event, Event::Reset(_))) {
+            return (Effect::Reset, world.now - now);
+        }
+        if new.iter().any(is_invalid) {
+            return (Effect::Invalid, world.now - now);
+        }
+        let next = world.until(|next| {
+            matches!(
+                next,
+                Next::Engine(_) | Next::Lookup(_) | Next::Derivation(_)
+            )
+        });
+        if let Next::Engine(call) = &next {
+            let effect = match stage_of(call, head(&world)) {
                 _ if *call == asked => Some(Effect::Again),
                 Stage::Begin => Some(Effect::Rebuild),
                 Stage::Adopt => Some(Effect::Adopt),
                 _ => None,
+            };
+            if let Some(effect) = effect {
+                return (effect, world.now - now);
             }
-        } else {
-            None
-        };
-        if let Some(effect) = effect {
-            return (effect, world.now - now);
         }
         world.answer_next(next).unwrap();
     }
@@ -247,13 +248,9 @@ fn a_block_that_is_brought_in() {
         for code in ERRORS {
             assert_effect(whose, Stage::Insert, error(code), (Effect::Again, second));
         }
-        let status = |status| EngineAnswer::Status(status);
-        assert_effect(
-            whose,
-            Stage::Insert,
-            status(invalid()),
-            (Effect::Invalid, 0),
-        );
+        let status = EngineAnswer::Status;
+        let expected = (Effect::Invalid, 0);
+        assert_effect(whose, Stage::Insert, status(invalid()), expected);
         let accepted = status(EngineStatus::Accepted);
         assert_effect(whose, Stage::Insert, accepted, (Effect::Again, second));
         let expected = match whose {

@@ -115,7 +115,7 @@ fn with_commitments(
     let plan = l1::l1(std::iter::repeat_n(12, blocks));
     let sequencer = World::sequencer(chain, &plan, Form::Singular, blocks);
     let mut world = World::model(chain, &plan);
-    let mut l1 = sequencer.l1.clone();
+    let mut l1 = sequencer.l1;
     for (index, block) in l1.iter_mut().enumerate().take(until) {
         let Some(posted) = block.inbox.pop() else {
             continue;

@@ -331,7 +331,7 @@ fn data_that_is_not_there_is_waited_for_only_while_its_block_is_canonical() {
     assert_eq!(world.driver.step(0).unwrap(), asked);
     world.run().unwrap();
     // then for a block that it reads
-    world.set_l1(l1.clone());
+    world.set_l1(l1);
     let next = world.until(|next| matches!(next, Next::L1Block(_)));
     world.answer_next(next).unwrap();
     let origin = *world.driver.current_l1().unwrap();
@@ -385,6 +385,8 @@ fn a_request_of_an_orphaned_block_ends_in_a_reset() {
     world.driver.unavailable();
     let lookup = world.driver.step(0).unwrap();
     world.answer_next(lookup).unwrap();
+    world.events.extend(world.driver.events());
+    assert_eq!(world.resets(), 1);
     world.run().unwrap();
     assert_eq!(world.resets(), 1);
     assert_eq!(

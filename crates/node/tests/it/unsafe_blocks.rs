@@ -169,7 +169,8 @@ fn drop_inapplicable() {
         let first = blocks.first().map(|block| block.header.number);
         (next, blocks.len(), first)
     };
-    let cases: [(&str, &[(u64, u8, u8)], _); 7] = [
+    type Queue = &'static [(u64, u8, u8)];
+    let cases: [(&str, Queue, _); 7] = [
         (
             "PopsMultipleInapplicable",
             &[(4, 0, 0), (6, 1, 0), (9, 1, 1)],
