@@ -35,6 +35,8 @@ pub(super) struct Running {
     still: (B256, Millis),
     /// Blocks from outside are not tried before.
     pub(super) outside_from: Millis,
+    /// Derived blocks are not tried before.
+    pub(super) derived_from: Millis,
 }
 
 impl Running {
@@ -50,6 +52,7 @@ impl Running {
             is_suspect: false,
             still: (heads.unsafe_head.hash, now),
             outside_from: 0,
+            derived_from: 0,
         }
     }
 
@@ -270,6 +273,7 @@ impl Driver {
         let has_heads = self.engine_has_heads(heads)?;
         let has_head = self.engine_has_head(heads)?;
         let acknowledged = self.acknowledged.is_some();
+        let now = self.now;
         let (running, _) = self.running()?;
         let is_known = acknowledged || running.has_sealed();
         match running.pipeline.step() {
@@ -296,6 +300,12 @@ impl Driver {
                 // a block that is built names its parent as the head
                 if is_there && !has_head || !is_known {
                     return Ok(self.tell_heads(heads));
+                }
+                if now < running.derived_from {
+                    let until = until.map_or(running.derived_from, |until| {
+                        until.min(running.derived_from)
+                    });
+                    return Ok(Some(Next::Wait { until: Some(until) }));
                 }
                 running.job = Some(Job::derived(derived, is_there));
                 Ok(None)

@@ -208,8 +208,10 @@ fn a_block_that_is_begun() {
             };
             assert_effect(whose, Stage::Begin, error(code), expected);
         }
+        // and what was derived is begun anew after a second
+        let half_a_minute = half_a_minute.max(1_000);
         for (status, expected) in [
-            (EngineStatus::Valid, (Effect::Again, second)),
+            (EngineStatus::Valid, (Effect::Again, 1_000)),
             (EngineStatus::Syncing, (Effect::Again, half_a_minute)),
             (EngineStatus::Accepted, (Effect::Again, half_a_minute)),
             (invalid(), (Effect::Invalid, 0)),
@@ -252,10 +254,14 @@ fn a_block_that_is_brought_in() {
         let expected = (Effect::Invalid, 0);
         assert_effect(whose, Stage::Insert, status(invalid()), expected);
         let accepted = status(EngineStatus::Accepted);
-        assert_effect(whose, Stage::Insert, accepted, (Effect::Again, second));
+        let expected = match whose {
+            Whose::Derived => (Effect::Rebuild, 1_000),
+            _ => (Effect::Again, 1_000),
+        };
+        assert_effect(whose, Stage::Insert, accepted, expected);
         let expected = match whose {
             // begun anew once the engine says that it has the head
-            Whose::Derived => (Effect::Rebuild, 0),
+            Whose::Derived => (Effect::Rebuild, 1_000),
             Whose::Sequenced => (Effect::Again, 30_000),
             // the engine may get what it lacks
             Whose::Outside => (Effect::Adopt, 0),
