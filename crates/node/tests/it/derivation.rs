@@ -312,6 +312,55 @@ fn span_batches_of_chains_with_few_transactions() {
     }
 }
 
+/// Spans count if their first block's L1 origin is of Delta; singular batches always do.
+// opstack 11 L, DropSpanBatchBeforeHardfork, HardforkMiddleOfSpanBatch, AcceptSingularAfterHardfork,
+// MixOfBatches
+#[test]
+fn spans_count_from_delta_on() {
+    let plan = l1::l1(std::iter::repeat_n(12, 12));
+    let delta = plan[3].header.timestamp;
+    let chain = l1::chain(Fork::Canyon, |rollup| rollup.forks.delta = Some(delta));
+    let mut sequencer = World::model(&chain, &plan);
+    sequencer.start_sequencing(SequencerOptions::default());
+    let end = plan[6].header.timestamp * 1_000;
+    sequencer.run_until(end, &plan).unwrap();
+    let made = sequencer.chain_of();
+    let first_of = |index: usize| {
+        let is_of = |block: &L2Block| {
+            let origin = block.block_ref(&chain).unwrap().l1_origin;
+            origin == plan[index].header.id()
+        };
+        made.iter().position(is_of).unwrap()
+    };
+    // what was posted: each in an L1 block of its own, from the given one on
+    let safe_after = |from: usize, posts: &[(Form, &[L2Block])]| {
+        let mut l1 = plan.clone();
+        for (number, (form, blocks)) in (1..).zip(posts) {
+            let index = from + usize::try_from(number - 1).unwrap();
+            let data = l1::item(number, &l1::strings(&chain, *form, blocks));
+            l1::post(&chain, &mut l1[index], data);
+        }
+        let verifier = World::verifier(&chain, &l1);
+        usize::try_from(verifier.heads().safe.number).unwrap()
+    };
+    let before = first_of(3);
+    // in an L1 block of before
+    assert_eq!(safe_after(2, &[(Form::Span, &made[..3])]), 0);
+    // in one of Delta, with blocks of before
+    assert_eq!(safe_after(7, &[(Form::Span, &made)]), 0);
+    // singular batches, before and after
+    assert_eq!(safe_after(2, &[(Form::Singular, &made[..3])]), 3);
+    assert_eq!(safe_after(7, &[(Form::Singular, &made)]), made.len());
+    // both
+    let mixed = [
+        (Form::Singular, &made[..before]),
+        (Form::Span, &made[before..before + 8]),
+        (Form::Singular, &made[before + 8..before + 12]),
+        (Form::Span, &made[before + 12..]),
+    ];
+    assert_eq!(safe_after(7, &mixed), made.len());
+}
+
 /// Holocene comes in the midst of a chain, and the node begins again before it, with it and after it.
 // opstack 11 L, HoloceneLateActivationAndReset
 #[test]
