@@ -1,6 +1,6 @@
 //! Whether a block is what attributes give.
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, b256};
 use core::fmt::{self, Debug};
 use doppio_protocol::{
     attributes::PayloadAttributes,
@@ -8,6 +8,10 @@ use doppio_protocol::{
     extra_data::{Eip1559Params, HeaderParams},
     l2::L2Block,
 };
+
+/// The root of a list of no withdrawals.
+const NO_WITHDRAWALS: B256 =
+    b256!("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");
 
 /// A field in which a block is not what attributes give.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +92,11 @@ pub fn differences(
         attributes.has_withdrawals,
         header.withdrawals_root.is_some(),
     );
+    // there are none, and before Isthmus the root says nothing else
+    let isthmus = chain.active(Fork::Isthmus, attributes.timestamp);
+    if let Some(root) = header.withdrawals_root.filter(|_| !isthmus) {
+        compare(&mut found, "withdrawals root", NO_WITHDRAWALS, root);
+    }
     compare(
         &mut found,
         "extra data",

@@ -278,9 +278,8 @@ impl Sequencer {
         current: Option<&L1BlockRef>,
         next: Option<&L1BlockRef>,
     ) -> Decision {
-        if !self.is_for(sight.head)
-            || current.is_some_and(|current| current.hash != sight.head.l1_origin.hash)
-        {
+        let origin = sight.head.l1_origin;
+        if current.is_some_and(|current| current.hash != origin.hash) {
             // asked for on another head
             return Decision::Nothing;
         }

@@ -115,6 +115,7 @@ impl Driver {
         let Some(job) = slot else {
             return Err(DriverError::Bug("no block is on its way"));
         };
+        let is_error = matches!(answer, EngineAnswer::Error(_));
         match (&job.stage, answer) {
             (
                 Stage::Begin,
@@ -173,7 +174,7 @@ impl Driver {
             }
             (Stage::Insert(_), EngineAnswer::Status(EngineStatus::Syncing)) => {
                 self.acknowledged = None;
-                self.syncing(purpose)?;
+                self.later(purpose, SYNCING_RETRY)?;
             }
             (
                 Stage::Adopt(block),
@@ -208,23 +209,26 @@ impl Driver {
                     status: EngineStatus::Syncing | EngineStatus::Accepted,
                     ..
                 },
-            ) => self.syncing(purpose)?,
-            // asked again
-            _ => self.sequence_later(purpose, RETRY),
+            ) => self.later(purpose, SYNCING_RETRY)?,
+            // whoever asks waits a while, and asks again
+            _ if is_error => self.sequence_later(purpose, RETRY),
+            _ => self.later(purpose, RETRY)?,
         }
         Ok(())
     }
 
-    /// The engine cannot say yet. What was derived is tried again once the engine says that it has its
-    /// head, and what came from outside after a while.
+    /// The engine cannot say yet: our own block waits, and what was derived or came from outside is
+    /// begun anew after a second.
     // spec: opstack-2026-09 4.1 *3
-    fn syncing(&mut self, purpose: Purpose) -> Result<(), DriverError> {
-        self.sequence_later(purpose, SYNCING_RETRY);
-        let now = self.now;
+    fn later(&mut self, purpose: Purpose, pause: Millis) -> Result<(), DriverError> {
+        self.sequence_later(purpose, pause);
+        let again = self.now.saturating_add(RETRY);
         if purpose == Purpose::Job {
             let (running, _) = self.running()?;
-            running.job = None;
-            running.outside_from = now.saturating_add(RETRY);
+            match running.job.take() {
+                Some(job) if job.derived_attributes().is_some() => running.derived_from = again,
+                _ => running.outside_from = again,
+            }
         }
         Ok(())
     }

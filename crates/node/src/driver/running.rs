@@ -27,12 +27,16 @@ pub(super) struct Running {
     pub(super) is_restoring: bool,
     /// The L1 head up to which derivation has read everything.
     pub(super) read_up_to: Option<B256>,
+    /// The L1 block that derivation had last nothing more from.
+    exhausted: Option<B256>,
     /// Somebody does not have what derivation asks for.
     pub(super) is_suspect: bool,
     /// The unsafe head, and since when: what fills gaps waits for it to stand still.
     still: (B256, Millis),
     /// Blocks from outside are not tried before.
     pub(super) outside_from: Millis,
+    /// Derived blocks are not tried before.
+    pub(super) derived_from: Millis,
 }
 
 impl Running {
@@ -44,9 +48,11 @@ impl Running {
             backup: None,
             is_restoring: false,
             read_up_to: None,
+            exhausted: None,
             is_suspect: false,
             still: (heads.unsafe_head.hash, now),
             outside_from: 0,
+            derived_from: 0,
         }
     }
 
@@ -267,6 +273,7 @@ impl Driver {
         let has_heads = self.engine_has_heads(heads)?;
         let has_head = self.engine_has_head(heads)?;
         let acknowledged = self.acknowledged.is_some();
+        let now = self.now;
         let (running, _) = self.running()?;
         let is_known = acknowledged || running.has_sealed();
         match running.pipeline.step() {
@@ -294,6 +301,12 @@ impl Driver {
                 if is_there && !has_head || !is_known {
                     return Ok(self.tell_heads(heads));
                 }
+                if now < running.derived_from {
+                    let until = until.map_or(running.derived_from, |until| {
+                        until.min(running.derived_from)
+                    });
+                    return Ok(Some(Next::Wait { until: Some(until) }));
+                }
                 running.job = Some(Job::derived(derived, is_there));
                 Ok(None)
             }
@@ -312,7 +325,13 @@ impl Driver {
         origin: &L1BlockRef,
         until: Option<Millis>,
     ) -> Result<Option<Next>, DriverError> {
-        self.finality.exhausted(origin.id());
+        let (running, _) = self.running()?;
+        if running.exhausted != Some(origin.hash) {
+            // what it completed may be final: that comes first
+            running.exhausted = Some(origin.hash);
+            self.finality.exhausted(origin.id());
+            return Ok(None);
+        }
         let Some(head) = self.l1.head else {
             return Ok(Some(Next::Wait { until }));
         };

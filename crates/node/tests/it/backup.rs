@@ -261,7 +261,7 @@ fn invalid_payload_in_span_batch() {
     let made = made(&chain, 12);
     let mut first = made.clone();
     first[7] = with(&first[7], invalid_transaction());
-    let mut second = made.clone();
+    let mut second = made;
     second[0] = with(&second[0], user_transaction(1_000));
     let mut world = World::model(&chain, &plan());
     world.set_l1(l1_with(&chain, 2, &[&first]));

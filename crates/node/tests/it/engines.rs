@@ -1,6 +1,6 @@
 //! The engines that stand behind a driver: the embedded one, and a model that executes nothing.
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, TxEip1559, constants::EMPTY_ROOT_HASH};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, keccak256};
 use doppio_engine::{Engine, EngineApi, EngineSettings, Genesis, Store, View};
@@ -8,7 +8,10 @@ use doppio_node::{
     EngineAnswer, EngineCall, EngineError, EngineStatus, engine_answer, engine_request,
 };
 use doppio_protocol::{
-    attributes::PayloadAttributes, config::ChainConfig, extra_data::HeaderParams, l2::L2Block,
+    attributes::PayloadAttributes,
+    config::ChainConfig,
+    extra_data::{Eip1559Params, HeaderParams},
+    l2::L2Block,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -199,8 +202,16 @@ impl Model {
             self.transactions += 1;
             transactions.push(user_transaction(self.transactions));
         }
+        // zero stands for the chain's own
+        let own = Eip1559Params {
+            denominator: 250,
+            elasticity: 6,
+        };
         let params = HeaderParams {
-            eip1559: attributes.eip1559.unwrap_or_default(),
+            eip1559: attributes
+                .eip1559
+                .filter(|params| !params.is_zero())
+                .unwrap_or(own),
             min_base_fee: attributes.min_base_fee.unwrap_or_default(),
         };
         let mut block = L2Block::default();
@@ -212,7 +223,7 @@ impl Model {
         header.mix_hash = attributes.prev_randao;
         header.gas_limit = attributes.gas_limit;
         header.parent_beacon_block_root = attributes.parent_beacon_block_root;
-        header.withdrawals_root = attributes.has_withdrawals.then_some(B256::ZERO);
+        header.withdrawals_root = attributes.has_withdrawals.then_some(EMPTY_ROOT_HASH);
         header.extra_data = params.encode(&self.chain, attributes.timestamp);
         header.state_root = keccak256(transactions.concat());
         block.hash = header.hash_slow();

@@ -8,7 +8,7 @@ use crate::{
 use doppio_node::{
     EngineAnswer, EngineCall, EngineError, EngineStatus, Event, Next, SequencerOptions,
 };
-use doppio_protocol::{config::Fork, l1::L1Block, l2::L2Block};
+use doppio_protocol::{config::Fork, l1::L1Block};
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 fn calls<E>(world: &World<'_, E>, method: &str) -> usize {
@@ -40,10 +40,6 @@ fn while_catching_up_a_block_takes_three_calls() {
             .collect();
         from.dedup();
         let told = calls(&world, "forkchoiceUpdated");
-        eprintln!(
-            "{name}: {blocks} blocks of {} L1 blocks, heads told {told} times",
-            from.len()
-        );
         // and once at the start
         assert!(told <= from.len() + 1, "{told} {}", from.len());
         assert_eq!(world.labels().head, world.heads().unsafe_head.hash);

@@ -1,19 +1,21 @@
 //! A made-up chain: its configuration, its L1, and a batcher.
 
 use crate::engines::TestEngine;
-use alloy_primitives::{Address, B64, B256, Bytes, U256, address, keccak256};
+use alloy_primitives::{Address, B64, B256, Bytes, Log, LogData, U256, address, keccak256};
 use doppio_compression::{Algorithm, compress};
 use doppio_protocol::{
     L2BlockRef,
     batch::{SingularBatch, SpanBatchWriter, SpanParams},
     block::BlockId,
-    config::{BlobSchedule, ChainConfig, Fork, ForkTimes, Genesis, Overrides, RollupConfig},
+    config::{
+        BlobSchedule, ChainConfig, ChainOpConfig, Fork, ForkTimes, Genesis, Overrides, RollupConfig,
+    },
     deposit::DEPOSIT_TX_TYPE,
     frame::{ChannelId, encode_frames, split_channel},
     l1::{InboxTransaction, L1Block, L1Header, L1Receipt, L1Transaction},
     l2::L2Block,
     rlp,
-    system_config::SystemConfig,
+    system_config::{CONFIG_UPDATE, SystemConfig},
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -41,7 +43,7 @@ pub(crate) fn chain(last: Fork, edit: impl FnOnce(&mut RollupConfig)) -> Arc<Cha
                 overhead: B256::ZERO,
                 scalar,
                 gas_limit: 30_000_000,
-                eip1559_params: B64::from([0, 0, 0, 250, 0, 0, 0, 6]),
+                eip1559_params: B64::ZERO,
                 operator_fee_params: B256::ZERO,
                 min_base_fee: 0,
                 da_footprint_gas_scalar: 0,
@@ -58,7 +60,11 @@ pub(crate) fn chain(last: Fork, edit: impl FnOnce(&mut RollupConfig)) -> Arc<Cha
         batch_inbox_address: address!("ff00000000000000000000000000000000000901"),
         deposit_contract_address: address!("0000000000000000000000000000000000001001"),
         l1_system_config_address: address!("0000000000000000000000000000000000001002"),
-        chain_op_config: None,
+        chain_op_config: Some(ChainOpConfig {
+            eip1559_elasticity: 6,
+            eip1559_denominator: 50,
+            eip1559_denominator_canyon: Some(250),
+        }),
         alt_da: None,
         pectra_blob_schedule_time: None,
         cel2_time: None,
@@ -123,13 +129,23 @@ pub(crate) fn extend(blocks: &mut Vec<L1Block>, salt: u8, gaps: impl IntoIterato
 
 /// Puts data of the batcher into an L1 block.
 pub(crate) fn post(chain: &ChainConfig, block: &mut L1Block, data: Bytes) {
+    post_as(
+        chain,
+        block,
+        chain.rollup.genesis.system_config.batcher,
+        data,
+    );
+}
+
+/// Puts data of somebody into an L1 block.
+pub(crate) fn post_as(chain: &ChainConfig, block: &mut L1Block, from: Address, data: Bytes) {
     let index = u32::try_from(block.receipts.len()).unwrap();
     block.receipts.push(L1Receipt {
         success: true,
         logs: Vec::new(),
     });
     let transaction = L1Transaction::Deposit {
-        from: chain.rollup.genesis.system_config.batcher,
+        from,
         to: Some(chain.rollup.batch_inbox_address),
         input: data,
     };
@@ -137,6 +153,22 @@ pub(crate) fn post(chain: &ChainConfig, block: &mut L1Block, data: Bytes) {
         index,
         first_blob_index: 0,
         transaction,
+    });
+}
+
+/// Lets an L1 block change the system configuration: a kind of update, and its value.
+pub(crate) fn update(chain: &ChainConfig, block: &mut L1Block, kind: u8, value: &[B256]) {
+    let length = U256::from(value.len() * 32);
+    let words = [B256::with_last_byte(32), B256::from(length)];
+    let data: Vec<u8> = words.iter().chain(value).flat_map(|word| word.0).collect();
+    let topics = vec![CONFIG_UPDATE, B256::ZERO, B256::with_last_byte(kind)];
+    let log = Log {
+        address: chain.rollup.l1_system_config_address,
+        data: LogData::new_unchecked(topics, data.into()),
+    };
+    block.receipts.push(L1Receipt {
+        success: true,
+        logs: vec![log],
     });
 }
 
@@ -208,6 +240,8 @@ pub(crate) struct Batcher {
     pub(crate) form: Form,
     /// Whether it works.
     pub(crate) works: bool,
+    /// Its address; the one of the rollup's configuration if none.
+    pub(crate) address: Option<Address>,
     /// What is on its way to L1, the oldest first; as many L1 blocks as it takes.
     on_its_way: VecDeque<Option<Bytes>>,
     channels: u64,
@@ -219,6 +253,7 @@ impl Batcher {
         Self {
             form,
             works: true,
+            address: None,
             on_its_way: std::iter::repeat_n(None, delay).collect(),
             channels: 0,
         }

@@ -134,10 +134,9 @@ fn a_head_that_the_engine_took_without_saying_so_is_the_head() {
     let Next::Engine(call) = world.until(is_adopt) else {
         panic!("a fork choice");
     };
-    let block = call.clone();
-    world.call(&block);
+    world.call(&call);
     // the answer is lost
-    let EngineCall::ForkChoice { head, .. } = block else {
+    let EngineCall::ForkChoice { head, .. } = call else {
         panic!("a fork choice");
     };
     assert_ne!(world.heads().unsafe_head.hash, head);
@@ -242,12 +241,12 @@ proptest! {
             let next = world.driver.step(world.now).unwrap();
             match next {
                 Next::Wait { until } => world.now = until.unwrap_or(world.now + 500),
-                Next::Engine(call) if world.failures.number() % one_in == 0 => {
+                Next::Engine(call) if world.failures.number().is_multiple_of(one_in) => {
                     // the engine may have taken it, or not
-                    if world.failures.number() % 2 == 0 {
+                    if world.failures.number().is_multiple_of(2) {
                         world.call(&call);
                     }
-                    if world.failures.number() % 2 == 0 {
+                    if world.failures.number().is_multiple_of(2) {
                         let error = EngineError::Temporary("busy".to_owned());
                         world.driver.engine(EngineAnswer::Error(error)).unwrap();
                     }

@@ -2,9 +2,9 @@
 
 use crate::{
     engines::{Embedded, Labels, Model, TestEngine},
-    l1::{Batcher, post},
+    l1::{Batcher, Form, post_as},
 };
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use doppio_derive::{Found, L2Label, Lookup, PayloadAnswer, Request, Response};
 use doppio_engine::Genesis;
 use doppio_node::{
@@ -66,7 +66,7 @@ impl Failures {
 
     fn now(&mut self) -> bool {
         let number = self.number();
-        self.one_in > 0 && number % self.one_in == 0
+        self.one_in > 0 && number.is_multiple_of(self.one_in)
     }
 }
 
@@ -82,6 +82,8 @@ pub(crate) struct World<'a, E = Embedded> {
     pub(crate) engine: E,
     /// The L1 chain as it is now.
     pub(crate) l1: Vec<L1Block>,
+    /// Blocks that were on it once: L1 nodes keep them by their hashes.
+    orphans: Vec<L1Block>,
     pub(crate) events: Vec<Event>,
     pub(crate) failures: Failures,
     /// Milliseconds since the Unix epoch.
@@ -90,6 +92,10 @@ pub(crate) struct World<'a, E = Embedded> {
     pub(crate) l1_read: usize,
     /// Who posts what the sequencer makes.
     pub(crate) batcher: Option<Batcher>,
+    /// L1 blocks that the sequencer stays behind L1's head with its origins.
+    pub(crate) sequencer_confirmations: u64,
+    /// What is behind commitments.
+    pub(crate) payloads: BTreeMap<Vec<u8>, Bytes>,
     /// How often the engine was called, by method.
     pub(crate) calls: BTreeMap<&'static str, usize>,
     pub(crate) intercept: Option<Intercept<E>>,
@@ -111,13 +117,37 @@ impl<'a> World<'a> {
 }
 
 impl World<'_, Model> {
+    /// A sequencer on a made-up chain, and a batcher whose data is on L1 at once; as of a time of the
+    /// plan.
+    pub(crate) fn sequencer(
+        chain: &Arc<ChainConfig>,
+        plan: &[L1Block],
+        form: Form,
+        l1_blocks: usize,
+    ) -> Self {
+        let mut world = Self::model(chain, plan);
+        world.start_sequencing(SequencerOptions::default());
+        world.batcher = Some(Batcher::new(form, 0));
+        let end = plan[l1_blocks].header.timestamp * 1_000;
+        world.run_until(end, plan).unwrap();
+        world
+    }
+
+    /// A node that reads an L1 to its end.
+    pub(crate) fn verifier(chain: &Arc<ChainConfig>, l1: &[L1Block]) -> Self {
+        let mut world = Self::model(chain, l1);
+        world.set_l1(l1.to_vec());
+        world.run().unwrap();
+        world
+    }
+
     /// A node at genesis of a made-up chain.
     pub(crate) fn model(chain: &Arc<ChainConfig>, l1: &[L1Block]) -> Self {
         World::with_engine(Arc::clone(chain), Model::new(chain), l1[..1].to_vec())
     }
 }
 
-impl<E: TestEngine> World<'_, E> {
+impl<'a, E: TestEngine> World<'a, E> {
     fn with_engine(chain: Arc<ChainConfig>, engine: E, l1: Vec<L1Block>) -> Self {
         let options = DriverOptions::default();
         Self {
@@ -126,6 +156,7 @@ impl<E: TestEngine> World<'_, E> {
             options,
             engine,
             l1,
+            orphans: Vec::new(),
             events: Vec::new(),
             failures: Failures {
                 state: 0,
@@ -134,6 +165,8 @@ impl<E: TestEngine> World<'_, E> {
             now: 0,
             l1_read: 0,
             batcher: None,
+            sequencer_confirmations: 0,
+            payloads: BTreeMap::new(),
             calls: BTreeMap::new(),
             intercept: None,
             chain,
@@ -157,7 +190,13 @@ impl<E: TestEngine> World<'_, E> {
 
     /// L1 has these blocks now.
     pub(crate) fn set_l1(&mut self, blocks: Vec<L1Block>) {
-        self.l1 = blocks;
+        let before = core::mem::replace(&mut self.l1, blocks);
+        let is_orphan = |block: &(usize, L1Block)| {
+            let now = self.l1.get(block.0);
+            now.is_none_or(|now| now.header.hash != block.1.header.hash)
+        };
+        let orphans = before.into_iter().enumerate().filter(is_orphan);
+        self.orphans.extend(orphans.map(|(_, block)| block));
         self.tell_l1();
     }
 
@@ -191,7 +230,8 @@ impl<E: TestEngine> World<'_, E> {
 
     fn l1_by_hash(&self, hash: B256) -> Option<&L1Block> {
         // the newest are asked for most
-        self.l1.iter().rev().find(|block| block.header.hash == hash)
+        let mut blocks = self.l1.iter().rev().chain(&self.orphans);
+        blocks.find(|block| block.header.hash == hash)
     }
 
     pub(crate) fn lookup(&self, lookup: Lookup) -> Found {
@@ -228,7 +268,10 @@ impl<E: TestEngine> World<'_, E> {
                 .collect::<Option<Vec<_>>>()
                 .map(Response::Blobs),
             Request::Payload(payload) => {
-                let bytes = self.recorded?.chain.payload(&payload.commitment.encode())?;
+                let commitment = payload.commitment.encode();
+                let recorded = |recorded: &'a Recorded| recorded.chain.payload(&commitment);
+                let made_up = self.payloads.get(commitment.as_ref() as &[u8]);
+                let bytes = made_up.or_else(|| self.recorded.and_then(recorded))?;
                 Some(Response::Payload {
                     id: payload.id,
                     answer: PayloadAnswer::Payload(bytes.clone()),
@@ -251,7 +294,8 @@ impl<E: TestEngine> World<'_, E> {
                         .l1_by_hash(origin.hash)
                         .map(|block| block.header.block_ref()),
                     next: self
-                        .l1_block(origin.number + 1)
+                        .l1_block(origin.number + 1 + self.sequencer_confirmations)
+                        .and_then(|_| self.l1_block(origin.number + 1))
                         .map(|block| block.header.block_ref()),
                 }
             }
@@ -266,12 +310,14 @@ impl<E: TestEngine> World<'_, E> {
     }
 
     /// L1 gets its next block of a plan, with what the batcher posts.
-    fn grow(&mut self, plan: &L1Block) {
+    pub(crate) fn grow(&mut self, plan: &L1Block) {
         let mut block = plan.clone();
         if let (Some(batcher), Some(heads)) = (&mut self.batcher, self.driver.heads()) {
             let data = batcher.next(&self.chain, &self.engine, &heads.safe, &heads.unsafe_head);
+            let genesis = &self.chain.rollup.genesis.system_config;
+            let from = batcher.address.unwrap_or(genesis.batcher);
             if let Some(data) = data {
-                post(&self.chain, &mut block, data);
+                post_as(&self.chain, &mut block, from, data);
             }
         }
         self.l1.push(block);
@@ -402,6 +448,25 @@ impl<E: TestEngine> World<'_, E> {
             Next::Wait { .. } => {}
         }
         Ok(())
+    }
+
+    /// Takes the blocks of another node as if they were gossiped.
+    pub(crate) fn hear(&mut self, blocks: impl IntoIterator<Item = L2Block>) {
+        for block in blocks {
+            // what is safe already is refused
+            let _ = self.driver.unsafe_block(Arc::new(block));
+        }
+        self.run().unwrap();
+    }
+
+    /// The canonical blocks behind genesis.
+    pub(crate) fn chain_of(&self) -> Vec<L2Block> {
+        (1..).map_while(|number| self.l2(number)).collect()
+    }
+
+    /// How often everything began again.
+    pub(crate) fn resets(&self) -> usize {
+        self.count(|event| matches!(event, Event::Reset(_)))
     }
 
     /// How many events are of a kind.
