@@ -1,12 +1,12 @@
 //! anvil as a child process.
 
 use crate::{
-    DevnetError, L1Hardfork, process::ChildProcess, programs::Programs, rpc::Rpc,
+    DevnetError, L1Hardfork, folder::Folder, process::ChildProcess, programs::Programs, rpc::Rpc,
     supersim::L1_CHAIN_ID,
 };
 use serde_json::json;
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     sync::mpsc::{Receiver, TryRecvError},
     time::{Duration, Instant},
@@ -40,7 +40,7 @@ impl Anvil {
     /// memory for.
     pub(crate) async fn start(
         programs: &Programs,
-        folder: &Path,
+        folder: &Folder,
         origin: &Origin,
         hardfork: L1Hardfork,
         slots_per_epoch: u64,
@@ -60,8 +60,9 @@ impl Anvil {
             // so that it takes a transaction whose blobs it was not given
             .arg("--auto-impersonate")
             .arg("--cache-path")
-            .arg(folder);
-        let (mut process, lines) = ChildProcess::start(&programs.anvil, &mut command)?;
+            .arg(folder.path());
+        let (mut process, lines) =
+            ChildProcess::start(&programs.anvil, &mut command, folder.temporary())?;
         let address = listening(&mut process, &lines).await?;
         let url = format!("http://{address}");
         // Each call would be a line.

@@ -40,6 +40,11 @@ impl Folder {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Its path, if it is to be removed.
+    pub(crate) fn temporary(&self) -> Option<&Path> {
+        self.is_own.then_some(&*self.path)
+    }
 }
 
 impl Drop for Folder {

@@ -131,7 +131,7 @@ impl DevL1 {
         };
         let anvil = Anvil::start(
             &programs,
-            folder.path(),
+            &folder,
             &origin,
             options.hardfork,
             options.slots_per_epoch,

@@ -20,8 +20,8 @@ const KEPT_OF_A_LINE: u64 = 4096;
 #[derive(Debug)]
 pub(crate) struct ChildProcess {
     child: Child,
-    /// Kills the child once this process is gone: its standard input is a pipe from here, which the
-    /// system closes then.
+    /// Kills the child once this process is gone, and removes its folder: its standard input is a
+    /// pipe from here, which the system closes then.
     watchdog: Option<Child>,
     output: Output,
 }
@@ -66,10 +66,12 @@ impl Output {
 }
 
 impl ChildProcess {
-    /// Starts a program. The receiver gives the lines that it prints.
+    /// Starts a program. The receiver gives the lines that it prints. `folder` is one that must not
+    /// stay if this process is killed.
     pub(crate) fn start(
         program: &Path,
         command: &mut Command,
+        folder: Option<&Path>,
     ) -> Result<(Self, mpsc::Receiver<String>), DevnetError> {
         let mut child = command
             .stdin(Stdio::null())
@@ -94,7 +96,7 @@ impl ChildProcess {
             output,
         };
         // On an error the child is dropped, and killed.
-        process.watchdog = Some(watchdog(process.child.id())?);
+        process.watchdog = Some(watchdog(process.child.id(), folder)?);
         Ok((process, receiver))
     }
 
@@ -126,10 +128,12 @@ impl ChildProcess {
 }
 
 /// Starts a process that waits until its standard input is closed, and then kills another.
-fn watchdog(child: u32) -> Result<Child, DevnetError> {
+fn watchdog(child: u32, folder: Option<&Path>) -> Result<Child, DevnetError> {
     const SHELL: &str = "/bin/sh";
+    const SCRIPT: &str = r#"read -r _; kill -9 "$1"; [ -z "$2" ] || rm -rf -- "$2""#;
     Command::new(SHELL)
-        .args(["-c", &format!("read -r _; kill -9 {child}")])
+        .args(["-c", SCRIPT, "watchdog", &child.to_string()])
+        .args(folder)
         // Ctrl-C, which all of the terminal's group get, must not end it first.
         .process_group(0)
         .stdin(Stdio::piped())

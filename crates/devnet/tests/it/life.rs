@@ -3,7 +3,7 @@
 use crate::support::{on_demand, start};
 use doppio_devnet::{DevL1Options, DevnetError, Mining, Programs, Rpc};
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
@@ -16,10 +16,14 @@ fn runs(id: u32) -> bool {
     Path::new(&format!("/proc/{id}/cmdline")).exists()
 }
 
-fn wait_until_gone(id: u32) {
+fn wait_until_gone(path: &Path) {
     let start = Instant::now();
-    while runs(id) {
-        assert!(start.elapsed() < Duration::from_secs(10), "{id} runs on");
+    while path.exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{} stays",
+            path.display()
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -112,10 +116,15 @@ fn anvil_does_not_outlive_a_parent_that_is_killed() {
     let lines = BufReader::new(parent.stdout.take().unwrap()).lines();
     let id = lines
         .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("anvil is process ")?.parse().ok())
+        .find_map(|line| line.strip_prefix("anvil is process ")?.parse::<u32>().ok())
         .unwrap();
-    assert!(runs(id));
+    let arguments = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap();
+    let mut arguments = arguments.split('\0');
+    assert!(arguments.any(|argument| argument == "--cache-path"));
+    let folder = Path::new(arguments.next().unwrap()).to_owned();
+    assert!(folder.is_dir());
     parent.kill().unwrap();
     parent.wait().unwrap();
-    wait_until_gone(id);
+    wait_until_gone(Path::new(&format!("/proc/{id}/cmdline")));
+    wait_until_gone(&folder);
 }
