@@ -25,6 +25,10 @@ pub(crate) const RETRY: Millis = 1_000;
 /// Until an engine that syncs is asked again, in milliseconds.
 pub(crate) const SYNCING_RETRY: Millis = 30_000;
 
+/// How long derivation goes first between two blocks of a sequencer that is behind its time, at most,
+/// in milliseconds. Otherwise an engine that is slow would never get to what makes blocks safe.
+pub(crate) const TURN: Millis = 50;
+
 /// What an operator chooses about sequencing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SequencerOptions {

@@ -107,6 +107,7 @@ impl Driver {
     // spec: opstack 4.1, opstack-2026-09 4.1 *3 *4
     fn job_answer(&mut self, purpose: Purpose, answer: EngineAnswer) -> Result<(), DriverError> {
         let chain = Arc::clone(&self.chain);
+        let now = self.now;
         let (running, heads) = self.running()?;
         let slot = match purpose {
             Purpose::Sequenced => &mut running.sequenced,
@@ -187,6 +188,10 @@ impl Driver {
                 *slot = None;
                 let block_ref = block.block_ref(&chain)?;
                 heads.unsafe_head = block_ref;
+                // the time of the block after it has passed
+                let next = block_ref.timestamp.saturating_add(chain.rollup.block_time);
+                let is_behind = next.saturating_mul(1_000) <= now;
+                running.turn = (is_behind && purpose == Purpose::Sequenced).then_some(None);
                 self.events.push_back(match purpose {
                     Purpose::Sequenced => Event::Sequenced(block),
                     _ => Event::Unsafe(block_ref),

@@ -33,6 +33,9 @@ pub(super) struct Running {
     pub(super) is_suspect: bool,
     /// The unsafe head, and since when: what fills gaps waits for it to stand still.
     still: (B256, Millis),
+    /// Whether derivation goes before the next block of our own, and until when; none if that is to be
+    /// said. It ends when derivation has done something.
+    pub(super) turn: Option<Option<Millis>>,
     /// Blocks from outside are not tried before.
     pub(super) outside_from: Millis,
     /// Derived blocks are not tried before.
@@ -51,6 +54,7 @@ impl Running {
             exhausted: None,
             is_suspect: false,
             still: (heads.unsafe_head.hash, now),
+            turn: None,
             outside_from: 0,
             derived_from: 0,
         }
@@ -341,6 +345,9 @@ impl Driver {
         }
         self.backoff.idle();
         let (running, _) = self.running()?;
+        if running.turn.take().is_some() {
+            return Ok(None);
+        }
         if running.read_up_to != Some(head.hash) {
             running.read_up_to = Some(head.hash);
             // what is settled may have grown with what was read
@@ -421,6 +428,7 @@ impl Driver {
             .pipeline
             .executed(outcome)
             .map_err(|_| DriverError::Bug("derivation did not wait for a block"))?;
+        running.turn = None;
         heads.pending_safe = block_ref;
         if built {
             // spec: opstack 4.2

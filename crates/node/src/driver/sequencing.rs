@@ -7,7 +7,7 @@ use super::{
 use crate::{
     heads::Heads,
     sequencer::{
-        Decision, Millis, Sequencer, SequencerAnswer, SequencerOptions, Sight, StartError,
+        Decision, Millis, Sequencer, SequencerAnswer, SequencerOptions, Sight, StartError, TURN,
     },
     window::Window,
 };
@@ -179,6 +179,12 @@ impl Driver {
         }
         if is_stopping {
             return Ok(Err(None));
+        }
+        if let Some(until) = &mut running.turn {
+            let until = *until.get_or_insert(now.saturating_add(TURN));
+            if now < until {
+                return Ok(Err(Some(until)));
+            }
         }
         Ok(need.map(|need| Some(Next::Sequence(need))))
     }

@@ -418,3 +418,42 @@ fn activation_blocks_are_for_the_upgrade() {
         }
     }
 }
+
+/// An engine that takes longer for a block than there is between two: the chain falls behind, and is
+/// derived all the same.
+#[test]
+fn a_sequencer_that_is_behind_leaves_derivation_its_turn() {
+    let plan = l1::l1(std::iter::repeat_n(12, 20));
+    let chain = l1::chain(Fork::Karst, |rollup| rollup.seq_window_size = 100);
+    let mut world = World::model(&chain, &plan);
+    world.start_sequencing(SequencerOptions::default());
+    world.batcher = Some(Batcher::new(Form::Singular, 0));
+    let end = plan[18].header.timestamp * 1_000;
+    while world.now < end {
+        while let Some(next) = plan.get(world.l1.len())
+            && next.header.timestamp * 1_000 <= world.now
+        {
+            world.grow(next);
+        }
+        let next = world.driver.step(world.now).unwrap();
+        assert_eq!(world.driver.step(world.now).unwrap(), next);
+        world.events.extend(world.driver.events());
+        match &next {
+            Next::Wait { until } => world.now = until.unwrap_or(world.now + 100),
+            Next::Engine(_) => world.now += 600,
+            _ => world.now += 5,
+        }
+        world.answer_next(next).unwrap();
+    }
+    let heads = world.heads();
+    assert!(
+        heads.unsafe_head.timestamp + 10 < end / 1_000,
+        "it is behind"
+    );
+    assert!(heads.unsafe_head.number > 60, "{}", heads.unsafe_head);
+    assert!(
+        heads.safe.number + 20 > heads.unsafe_head.number,
+        "{}",
+        heads.safe
+    );
+}
