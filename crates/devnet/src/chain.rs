@@ -6,12 +6,12 @@ use crate::{
     contracts::{LOGGER, read, read_number},
     folder, hardforks,
 };
-use alloy_primitives::{Address, B64, B256, Bytes};
+use alloy_primitives::{Address, B64, B256, Bytes, b256};
 use doppio_engine::Genesis as L2Genesis;
 use doppio_protocol::{
     block::BlockId,
     config::{
-        AltDaConfig, BlobSchedule, ChainConfig, ChainOpConfig, Genesis, Overrides, RollupConfig,
+        AltDaConfig, BlobSchedule, ChainConfig, ChainOpConfig, Fork, Genesis, Overrides, RollupConfig,
     },
     extra_data::Eip1559Params,
     system_config::SystemConfig,
@@ -24,6 +24,13 @@ use std::{
 
 /// The secret of every Engine API on this machine.
 const JWT_SECRET: &str = "646f7070696f646f7070696f646f7070696f646f7070696f646f7070696f2121";
+
+/// Fee overhead of chains that begin before Ecotone, in gas: 2,100.
+const BEDROCK_OVERHEAD: B256 =
+    b256!("0000000000000000000000000000000000000000000000000000000000000834");
+/// Fee scalar of chains that begin before Ecotone, in millionths: 1.
+const BEDROCK_SCALAR: B256 =
+    b256!("00000000000000000000000000000000000000000000000000000000000f4240");
 
 /// What an L2 chain is to be like.
 #[derive(Clone, Debug)]
@@ -107,7 +114,12 @@ impl Chain {
         let genesis_json = genesis.to_string();
         drop(genesis);
         let genesis = L2Genesis::parse(&genesis_json, None)?;
-        let system_config = system_config(l1, &contracts).await?;
+        let mut system_config = system_config(l1, &contracts).await?;
+        if options.forks.after(Fork::Ecotone) != Some(0) {
+            // Before Ecotone the contract's packed scalars would be one huge number.
+            system_config.overhead = BEDROCK_OVERHEAD;
+            system_config.scalar = BEDROCK_SCALAR;
+        }
         let inbox = read(
             l1.rpc(),
             contracts.system_config,

@@ -1,16 +1,11 @@
 //! L1: anvil with the genuine contracts of the OP Stack, mined by the test at exact times.
 //!
-//! Block `n` has the time `genesis + 2n`; those that lie in the past are mined at once. Users deposit
-//! now and then.
+//! Blocks that lie in the past are made at once. Users deposit now and then.
 
-use crate::{
-    peers::Peers,
-    process::{Deadline, Folder, Process, free_ports},
-    rpc::{Rpc, quantity},
-};
-use serde_json::{Value, json};
+use alloy_primitives::{Address, B256, Bytes, U256, address, hex};
+use doppio_devnet::{Account, Chain, ChainOptions, Deposit, DevL1, DevL1Options, Mining};
 use std::{
-    process::Command,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,72 +13,59 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio::runtime::Runtime;
 
-/// Chain id of supersim's L1.
-pub(crate) const CHAIN_ID: u64 = 900;
-/// Seconds from block to block.
-pub(crate) const BLOCK_TIME: u64 = 2;
-/// The portal of L2 chain 901: where deposits are made.
-pub(crate) const PORTAL: &str = "0x75ceb25776d0402972b736f6e13fd0616be98f22";
-/// Who deposits: the first of anvil's accounts, which signs for it.
-const DEPOSITOR: &str = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 /// Init code of a contract that stores what it is called with in the slot of the block's
 /// number, and logs.
 pub(crate) const CREATION: &str = "6a600035435560006000a000600052600b6015f3";
 /// Deposits come with every so many L1 blocks.
 const DEPOSIT_EVERY: u64 = 4;
+const MESSAGE_PASSER: Address = address!("4200000000000000000000000000000000000016");
+const WETH: Address = address!("4200000000000000000000000000000000000006");
 
-/// L1 while it runs.
+/// L1 while it runs, and the L2 chain on it.
 pub(crate) struct L1 {
-    pub(crate) rpc: Rpc,
-    process: Process,
+    pub(crate) chain: Chain,
+    l1: Arc<DevL1>,
     stop: Arc<AtomicBool>,
     miner: Option<JoinHandle<()>>,
 }
 
 impl L1 {
-    /// Starts L1 with a genesis in the past, and goes on mining.
-    pub(crate) fn start(
-        peers: &Peers,
-        folder: &Folder,
-        genesis: &Value,
-        genesis_time: u64,
-        deadline: Deadline,
-    ) -> Self {
-        let file = folder.write("l1-genesis.json", &genesis.to_string());
-        let [port] = free_ports();
-        let rpc = Rpc { port };
-        let mut command = Command::new(peers.path("anvil"));
-        command
-            .arg("--init")
-            .arg(file)
-            .args(["--port", &port.to_string()])
-            .args(["--chain-id", &CHAIN_ID.to_string()])
-            .args(["--hardfork", "prague", "--slots-in-an-epoch", "4"])
-            .arg("--no-mining");
-        let process = Process::start("anvil", command, folder);
-        deadline.wait("anvil answers", || rpc.try_call("eth_chainId", json!([])));
+    /// Starts L1 with a first block so many seconds ago, writes the chain's files into a folder, and
+    /// goes on mining.
+    pub(crate) fn start(folder: &Path, behind: u64, options: ChainOptions) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (l1, chain) = runtime.block_on(async {
+            let l1 = DevL1::start(DevL1Options {
+                behind,
+                mining: Mining::OnDemand,
+                ..DevL1Options::default()
+            });
+            let l1 = l1.await.unwrap_or_else(|error| panic!("{error}"));
+            let chain = l1.chain(folder, options).await.unwrap();
+            (Arc::new(l1), chain)
+        });
         let stop = Arc::new(AtomicBool::new(false));
         let miner = {
-            let stop = Arc::clone(&stop);
-            move || mine(rpc, genesis_time, &stop)
+            let (l1, chain, stop) = (Arc::clone(&l1), chain.clone(), Arc::clone(&stop));
+            move || runtime.block_on(mine(&l1, &chain, &stop))
         };
         Self {
-            rpc,
-            process,
+            chain,
+            l1,
             stop,
             miner: Some(thread::spawn(miner)),
         }
     }
 
-    /// The hash of the first block. Only anvil knows it: it leaves out the state's root.
-    pub(crate) fn genesis_hash(&self) -> Value {
-        let block = self.rpc.call("eth_getBlockByNumber", json!(["0x0", false]));
-        block["hash"].clone()
+    /// Where JSON-RPC and the beacon node are.
+    pub(crate) fn url(&self) -> &str {
+        self.l1.rpc_url()
     }
 
-    pub(crate) fn assert_running(&mut self) {
-        self.process.assert_running();
+    pub(crate) fn assert_running(&self) {
+        self.l1.check().unwrap_or_else(|error| panic!("{error}"));
         let mines = self.miner.as_ref().is_some_and(|it| !it.is_finished());
         assert!(mines, "nobody mines L1 any more");
     }
@@ -99,7 +81,7 @@ impl Drop for L1 {
 }
 
 /// Seconds since the Unix epoch.
-pub(crate) fn now() -> u64 {
+fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
@@ -107,61 +89,53 @@ pub(crate) fn now() -> u64 {
 }
 
 /// Mines each block once its time has come, until told to stop.
-fn mine(rpc: Rpc, genesis_time: u64, stop: &AtomicBool) {
-    let mut number = 1;
+async fn mine(l1: &DevL1, chain: &Chain, stop: &AtomicBool) {
+    let depositor = l1.wallet(Account::user(0).unwrap());
     while !stop.load(Ordering::Relaxed) {
-        let time = genesis_time + number * BLOCK_TIME;
-        if time > now() {
-            thread::sleep(Duration::from_millis(50));
+        let head = l1.head().await.unwrap();
+        if head.timestamp + l1.options().block_time > now() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         }
-        if number % DEPOSIT_EVERY == 0 {
-            rpc.call("eth_sendTransaction", deposit(number / DEPOSIT_EVERY));
+        let number = head.number + 1;
+        if number.is_multiple_of(DEPOSIT_EVERY) {
+            let deposit = deposit(number / DEPOSIT_EVERY).call(&chain.contracts);
+            depositor.send(&deposit).await.unwrap();
         }
-        rpc.call("evm_setNextBlockTimestamp", json!([time]));
-        rpc.call("evm_mine", json!([]));
-        number += 1;
+        l1.mine(1).await.unwrap();
     }
 }
 
-/// A call of `depositTransaction`: each time one of five kinds.
-fn deposit(index: u64) -> Value {
-    const MESSAGE_PASSER: &str = "4200000000000000000000000000000000000016";
-    const WETH: &str = "4200000000000000000000000000000000000006";
-    let nobody = format!("{:040x}", 0x7700_0000 + index);
-    // initiateWithdrawal(nobody, 100000, "") and withdraw(2^64)
-    let withdrawal = format!("c2b3e5ac{nobody:0>64}{:064x}{:064x}{:064x}", 100_000, 96, 0);
-    let too_much = format!("2e1a7d4d{:064x}", 1_u128 << 64);
-    // (to, minted, sent, whether it creates a contract, data)
-    let (to, minted, sent, creates, data) = match index % 5 {
-        0 => (&*nobody, 1_000_000_u128, 1_000_000_u128, false, ""),
-        1 => ("0", 0, 0, true, CREATION),
-        2 => (MESSAGE_PASSER, 5, 5, false, &*withdrawal),
-        // two that fail: the contract reverts; the sender has not as much
-        3 => (WETH, 7, 0, false, &*too_much),
-        _ => (&*nobody, 0, 1 << 100, false, ""),
+/// A deposit: each time one of five kinds.
+fn deposit(index: u64) -> Deposit {
+    let nobody = Address::from_word(B256::from(U256::from(0x7700_0000 + index)));
+    let word = |value: u128| B256::from(U256::from(value));
+    let call = |selector: [u8; 4], words: &[B256]| -> Bytes {
+        [selector.as_slice(), words.concat().as_slice()]
+            .concat()
+            .into()
     };
-    let length = data.len() / 2;
-    let padded = length.next_multiple_of(32) * 2;
-    let call = format!(
-        "0xe9e05c42{to:0>64}{sent:064x}{:064x}{:064x}{:064x}{length:064x}{data:0<padded$}",
-        300_000,
-        u8::from(creates),
-        160,
-    );
-    json!([{
-        "from": DEPOSITOR,
-        "to": PORTAL,
-        "gas": "0x1e8480",
-        "value": format!("{minted:#x}"),
-        "data": call,
-    }])
-}
-
-/// supersim's L1 genesis, at another time, with Ethereum's forks up to Prague.
-pub(crate) fn genesis(peers: &Peers, time: u64) -> Value {
-    let mut genesis = peers.genesis(CHAIN_ID);
-    genesis["timestamp"] = json!(quantity(time));
-    genesis["config"]["pragueTime"] = json!(0);
-    genesis
+    let (to, mint, value, data) = match index % 5 {
+        0 => (Some(nobody), 1_000_000, 1_000_000_u128, Bytes::new()),
+        1 => (None, 0, 0, hex::decode(CREATION).unwrap().into()),
+        // initiateWithdrawal(nobody, 100000, "")
+        2 => {
+            let words = [nobody.into_word(), word(100_000), word(96), word(0)];
+            let data = call([0xc2, 0xb3, 0xe5, 0xac], &words);
+            (Some(MESSAGE_PASSER), 5, 5, data)
+        }
+        // two that fail: withdraw(2^64), which nobody has; the sender has not as much
+        3 => {
+            let data = call([0x2e, 0x1a, 0x7d, 0x4d], &[word(1 << 64)]);
+            (Some(WETH), 7, 0, data)
+        }
+        _ => (Some(nobody), 0, 1 << 100, Bytes::new()),
+    };
+    Deposit {
+        to,
+        mint: U256::from(mint),
+        value: U256::from(value),
+        gas: 300_000,
+        data,
+    }
 }

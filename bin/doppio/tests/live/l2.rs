@@ -2,50 +2,31 @@
 //! from L1 what the first one made; there is nothing else between them.
 
 use crate::{
-    l1::{self, L1},
+    l1::L1,
     peers::Peers,
     process::{Deadline, Folder, Process, free_ports, say},
-    rpc::{Rpc, number, quantity},
+    rpc::{Rpc, number},
 };
-use serde_json::{Value, json};
+use doppio_devnet::{ChainOptions, ForkSchedule};
+use doppio_protocol::config::Fork;
+use serde_json::json;
 use std::{collections::BTreeMap, process::Command, time::Duration};
 
-/// Chain id of supersim's first L2.
-const CHAIN_ID: u64 = 901;
-/// Who posts batches: the second of anvil's accounts.
-const BATCHER: (&str, &str) = (
-    "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
-);
-/// The secret of every Engine API here.
-const SECRET: &str = "646f7070696f646f7070696f646f7070696f646f7070696f646f7070696f2121";
 /// How long a test may take.
 const LIMIT: Duration = Duration::from_secs(280);
-
-/// Forks, in order, with their keys in `genesis.json` that are not the fork's own name.
-const FORKS: [(&str, &[&str]); 10] = [
-    ("regolith", &[]),
-    ("canyon", &["shanghai"]),
-    ("delta", &[]),
-    ("ecotone", &["cancun"]),
-    ("fjord", &[]),
-    ("granite", &[]),
-    ("holocene", &[]),
-    ("isthmus", &["prague"]),
-    ("jovian", &[]),
-    ("karst", &["osaka"]),
-];
 
 /// What is different from test to test.
 pub(crate) struct Plan {
     /// Name of the test's folder.
     pub(crate) name: &'static str,
-    /// When each of [`FORKS`] activates, in seconds after the chain's first block. Forks beyond the
+    /// When each fork activates, in order, in seconds after the chain's first block. Forks beyond the
     /// last of these never do.
     pub(crate) forks: &'static [u64],
     /// How far in the past the chain begins, in seconds. The sequencer makes as many blocks as fast
     /// as it can; later ones come once a second.
     pub(crate) behind: u64,
+    /// The batcher posts blobs, which there are from Ecotone on; else calldata.
+    pub(crate) blobs: bool,
     /// Whose engine the sequencer has, and whose the verifier.
     pub(crate) engines: [EngineKind; 2],
     /// Whose rollup node the sequencer is, and whose the verifier.
@@ -97,29 +78,27 @@ impl Net {
     pub(crate) fn start(peers: &Peers, plan: &Plan) -> Self {
         let deadline = Deadline::after(LIMIT);
         let folder = Folder::new(&format!("live-{}", plan.name));
-        let genesis_time = l1::now() - plan.behind;
-        let l1_genesis = l1::genesis(peers, genesis_time);
-        let l1 = L1::start(peers, &folder, &l1_genesis, genesis_time, deadline);
-        folder.write("jwt", SECRET);
-        folder.write(
-            "genesis.json",
-            &genesis(peers, plan, genesis_time).to_string(),
-        );
+        let mut forks = ForkSchedule::at_genesis(Fork::Regolith);
+        for (fork, after) in Fork::ALL.into_iter().zip(plan.forks) {
+            forks = forks.with(fork, Some(*after));
+        }
+        let options = ChainOptions {
+            forks,
+            ..ChainOptions::default()
+        };
+        let l1 = L1::start(&folder.path(""), plan.behind, options);
         let engines = [
             Engine::start(plan.engines[0], "sequencer-engine", peers, &folder),
             Engine::start(plan.engines[1], "verifier-engine", peers, &folder),
         ];
-        let [hash, other] = engines.each_ref().map(|engine| {
+        for engine in &engines {
             let block = deadline.wait(&format!("{} answers", engine.name), || {
-                engine
-                    .rpc
-                    .try_call("eth_getBlockByNumber", json!(["0x0", false]))
+                let params = json!(["0x0", false]);
+                engine.rpc.try_call("eth_getBlockByNumber", params)
             });
-            block["hash"].clone()
-        });
-        assert_eq!(hash, other, "the hash of the first L2 block");
-        let rollup = rollup(plan, genesis_time, &l1.genesis_hash(), &hash);
-        folder.write("rollup.json", &rollup.to_string());
+            let expected = json!(l1.chain.genesis.hash);
+            assert_eq!(block["hash"], expected, "the {}'s first block", engine.name);
+        }
         let nodes = [
             Node::start(plan.nodes[0], "sequencer", &engines[0], &l1, peers, &folder),
             Node::start(plan.nodes[1], "verifier", &engines[1], &l1, peers, &folder),
@@ -129,7 +108,7 @@ impl Net {
                 node.rpc.try_call("optimism_syncStatus", json!([]))
             });
         }
-        let batcher = batcher(&l1, &engines[0], &nodes[0], peers, &folder);
+        let batcher = batcher(plan, &l1, &engines[0], &nodes[0], peers, &folder);
         Self {
             deadline,
             engines,
@@ -257,7 +236,7 @@ impl Node {
             }
         };
         command
-            .args(["--l1", &l1.rpc.url(), "--l1.beacon", &l1.rpc.url()])
+            .args(["--l1", l1.url(), "--l1.beacon", l1.url()])
             .args([
                 "--l1.rpckind",
                 "standard",
@@ -265,14 +244,10 @@ impl Node {
                 "500ms",
             ])
             .args(["--l1.epoch-poll-interval", "2s"])
-            .args([
-                "--l1.beacon.slot-duration-override",
-                &l1::BLOCK_TIME.to_string(),
-            ])
             .arg("--rollup.l1-chain-config")
-            .arg(path("l1-genesis.json"))
+            .arg(&l1.chain.l1_config_path)
             .arg("--rollup.config")
-            .arg(path("rollup.json"))
+            .arg(&l1.chain.rollup_path)
             .args([
                 "--l2",
                 &(Rpc {
@@ -317,98 +292,25 @@ impl Node {
 }
 
 /// The batcher. It wants `miner_setMaxDASize` of the engine, and ends without it.
-fn batcher(l1: &L1, engine: &Engine, node: &Node, peers: &Peers, folder: &Folder) -> Process {
+fn batcher(
+    plan: &Plan,
+    l1: &L1,
+    engine: &Engine,
+    node: &Node,
+    peers: &Peers,
+    folder: &Folder,
+) -> Process {
+    let target = if plan.blobs { "blobs" } else { "calldata" };
+    let key = l1.chain.keys.batcher.key_hex();
     let [port] = free_ports();
     let mut command = Command::new(peers.path("op-batcher"));
     command
-        .args([
-            "--l1-eth-rpc",
-            &l1.rpc.url(),
-            "--l2-eth-rpc",
-            &engine.rpc.url(),
-        ])
-        .args(["--rollup-rpc", &node.rpc.url(), "--private-key", BATCHER.1])
-        // of a transaction with blobs anvil shows the blobs too, and op-node makes another hash of it
-        .args(["--data-availability-type", "calldata"])
+        .args(["--l1-eth-rpc", l1.url(), "--l2-eth-rpc", &engine.rpc.url()])
+        .args(["--rollup-rpc", &node.rpc.url(), "--private-key", &key])
+        .args(["--data-availability-type", target])
         .args(["--max-channel-duration", "2", "--sub-safety-margin", "4"])
         .args(["--num-confirmations", "1", "--poll-interval", "500ms"])
         .args(["--txmgr.receipt-query-interval", "500ms"])
         .args(["--rpc.addr", "127.0.0.1", "--rpc.port", &port.to_string()]);
     Process::start("op-batcher", command, folder)
-}
-
-/// supersim's L2 genesis, at another time, with the plan's forks.
-fn genesis(peers: &Peers, plan: &Plan, time: u64) -> Value {
-    let mut genesis = peers.genesis(CHAIN_ID);
-    genesis["timestamp"] = json!(quantity(time));
-    let Some(config) = genesis["config"].as_object_mut() else {
-        panic!("config is no object");
-    };
-    config.remove("interopTime");
-    for ((name, aliases), after) in FORKS.into_iter().zip(plan.forks.iter().copied()) {
-        for name in aliases.iter().chain([&name]) {
-            config.insert(format!("{name}Time"), json!(fork_time(time, after)));
-        }
-    }
-    let fields = genesis.as_object_mut().unwrap();
-    if !plan.starts_with("ecotone") {
-        fields.remove("blobGasUsed");
-        fields.remove("excessBlobGas");
-    }
-    if !plan.starts_with("holocene") {
-        fields.insert("extraData".to_owned(), json!("0x"));
-    }
-    genesis
-}
-
-impl Plan {
-    /// Whether a fork is active at the first block.
-    fn starts_with(&self, fork: &str) -> bool {
-        let forks = FORKS.iter().zip(self.forks);
-        forks
-            .into_iter()
-            .any(|((name, _), after)| *name == fork && *after == 0)
-    }
-}
-
-const fn fork_time(genesis_time: u64, after: u64) -> u64 {
-    if after == 0 { 0 } else { genesis_time + after }
-}
-
-/// op-node's configuration of the chain.
-fn rollup(plan: &Plan, time: u64, l1_hash: &Value, l2_hash: &Value) -> Value {
-    let mut rollup = json!({
-        "genesis": {
-            "l1": { "hash": l1_hash, "number": 0 },
-            "l2": { "hash": l2_hash, "number": 0 },
-            "l2_time": time,
-            "system_config": {
-                "batcherAddr": BATCHER.0,
-                "overhead": format!("0x{:064x}", 2100),
-                "scalar": format!("0x{:064x}", 1_000_000),
-                "gasLimit": 60_000_000,
-                "eip1559Params": "0x0000000000000000",
-                "operatorFeeParams": format!("0x{:064x}", 0),
-            },
-        },
-        "block_time": 1,
-        "max_sequencer_drift": 600,
-        "seq_window_size": 3600,
-        "channel_timeout": 300,
-        "l1_chain_id": l1::CHAIN_ID,
-        "l2_chain_id": CHAIN_ID,
-        "batch_inbox_address": "0x00289c189bee4e70334629f04cd5ed602b6600eb",
-        "deposit_contract_address": l1::PORTAL,
-        "l1_system_config_address": "0x3feb7f8765b9341b054eb4671cc47d3e33d1606d",
-        "protocol_versions_address": "0x0000000000000000000000000000000000000000",
-        "chain_op_config": {
-            "eip1559Elasticity": 6,
-            "eip1559Denominator": 50,
-            "eip1559DenominatorCanyon": 250,
-        },
-    });
-    for ((name, _), after) in FORKS.into_iter().zip(plan.forks.iter().copied()) {
-        rollup[format!("{name}_time")] = json!(fork_time(time, after));
-    }
-    rollup
 }

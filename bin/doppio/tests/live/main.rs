@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `op-node`, `op-batcher` | Go module `github.com/ethereum-optimism/optimism` v1.19.6: `go build` of `./op-node/cmd` and `./op-batcher/cmd` in a copy of the module. The module lacks `op-core/superchain/superchain-configs.zip`: take `superchain/superchain-configs.zip` of op-geth's module, and write its SHA-256 into the `.sha256` file beside it |
 //! | `op-geth` | Go module `github.com/ethereum-optimism/op-geth` v1.101702.3 (or its rc.7): `go build ./cmd/geth` |
-//! | `anvil` | npm package `@foundry-rs/anvil-linux-amd64` 1.7.1 (or that of another platform): `bin/anvil` |
-//! | `supersim` | npm package `supersim` 0.1.0-alpha.58: `bin/supersim`. It is not run: both `genesis.json` with the OP Stack's contracts are read out of it |
+//!
+//! and L1 as all tests have it (`doppio-devnet`, with npm's packages).
 //!
 //! Where one is missing, the tests say so on stderr and end. Nothing of it is part of this
 //! repository. A test takes about a minute, and at most five. It leaves no process behind, unless it
@@ -75,6 +75,7 @@ fn op_geth_derives_what_op_node_sequences_on_doppio() {
     let plan = Plan {
         name: "doppio-sequences",
         forks: ALL_FORKS,
+        blobs: false,
         behind: 140,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode; 2],
@@ -90,6 +91,7 @@ fn doppio_derives_what_op_node_sequences_on_op_geth() {
     let plan = Plan {
         name: "op-geth-sequences",
         forks: JOVIAN_SOON,
+        blobs: true,
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::Doppio],
         nodes: [NodeKind::OpNode; 2],
@@ -106,6 +108,7 @@ fn op_node_takes_doppio_through_karst() {
     let plan = Plan {
         name: "karst",
         forks: KARST_TOO,
+        blobs: true,
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::Doppio],
         nodes: [NodeKind::OpNode; 2],
@@ -122,6 +125,7 @@ fn an_engine_that_is_killed_comes_back_and_op_node_goes_on() {
     let plan = Plan {
         name: "doppio-is-killed",
         forks: JOVIAN_SOON,
+        blobs: true,
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode; 2],
@@ -140,6 +144,7 @@ fn doppio_follows_what_op_node_and_op_batcher_make() {
     let plan = Plan {
         name: "doppio-node-follows",
         forks: ALL_FORKS,
+        blobs: false,
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode, NodeKind::Doppio],
@@ -153,6 +158,7 @@ fn op_node_follows_what_doppio_sequences() {
     let plan = Plan {
         name: "doppio-node-sequences",
         forks: ALL_FORKS,
+        blobs: false,
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::Doppio, NodeKind::OpNode],

@@ -1,16 +1,12 @@
-//! The programs that the test needs, and the contracts that come with one of them.
+//! The programs that the test needs.
 
 use crate::process::say;
-use serde_json::Value;
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 /// The environment variable that names the folder.
 const VARIABLE: &str = "DOPPIO_PEERS";
 /// What must be in it.
-const NEEDED: [&str; 5] = ["anvil", "op-batcher", "op-geth", "op-node", "supersim"];
-
-/// How every `genesis.json` inside `supersim` begins.
-const GENESIS_BEGINS: &[u8] = b"{\n  \"config\"";
+const NEEDED: [&str; 3] = ["op-batcher", "op-geth", "op-node"];
 
 /// The folder of the programs.
 pub(crate) struct Peers(PathBuf);
@@ -35,26 +31,5 @@ impl Peers {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
-    }
-
-    /// The `genesis.json` of a chain that `supersim` carries, as text in its binary.
-    pub(crate) fn genesis(&self, chain_id: u64) -> Value {
-        let binary = fs::read(self.path("supersim")).unwrap();
-        let mut rest: &[u8] = &binary;
-        while let Some(at) = rest
-            .windows(GENESIS_BEGINS.len())
-            .position(|window| window == GENESIS_BEGINS)
-        {
-            let text = &rest[at..];
-            let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
-            if let Some(Ok(genesis)) = values.next()
-                && genesis["config"]["chainId"] == chain_id
-                && genesis["alloc"].is_object()
-            {
-                return genesis;
-            }
-            rest = &text[values.byte_offset().max(1)..];
-        }
-        panic!("supersim has no genesis.json of chain {chain_id}");
     }
 }

@@ -89,6 +89,23 @@ async fn files_say_what_l1_and_the_engine_say() {
 }
 
 #[tokio::test]
+async fn a_chain_that_begins_before_ecotone_has_scalars_of_that_time() {
+    let l1 = on_demand().await;
+    let options = ChainOptions {
+        forks: ForkSchedule::at_genesis(Fork::Regolith).with(Fork::Canyon, Some(20)),
+        ..ChainOptions::default()
+    };
+    let chain = l1.chain(&folder("early"), options).await.unwrap();
+    let Some(vectors) = Vectors::find("recorded") else {
+        return;
+    };
+    let recorded = vectors.text("all-forks-calldata/rollup.json");
+    let recorded = RollupConfig::parse(&recorded, false).unwrap().config;
+    let found = chain.rollup().genesis.system_config;
+    assert_eq!(found, recorded.genesis.system_config);
+}
+
+#[tokio::test]
 async fn there_are_five_chains_with_contracts_of_their_own() {
     let l1 = on_demand().await;
     let mut portals = Vec::new();
