@@ -11,7 +11,8 @@ use doppio_engine::Genesis as L2Genesis;
 use doppio_protocol::{
     block::BlockId,
     config::{
-        AltDaConfig, BlobSchedule, ChainConfig, ChainOpConfig, Fork, Genesis, Overrides, RollupConfig,
+        AltDaConfig, BlobSchedule, ChainConfig, ChainOpConfig, Fork, Genesis, Overrides,
+        RollupConfig,
     },
     extra_data::Eip1559Params,
     system_config::SystemConfig,
