@@ -71,7 +71,7 @@ pub(crate) struct Net {
     batcher: Process,
     l1: L1,
     // last: the others write to it until they are dropped
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Net {
@@ -115,8 +115,47 @@ impl Net {
             nodes,
             batcher,
             l1,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Records a part of the chain from a rollup node and an engine, and derives it again.
+    pub(crate) fn assert_recording_replays(&self, node: usize, engine: usize, from: u64, to: u64) {
+        let folder = self.folder.path("recording");
+        let l1 = self.l1.rpc.url();
+        let record = Command::new(env!("CARGO_BIN_EXE_doppio"))
+            .args(["record", "--json", "--l1", &l1, "--l1.beacon", &l1])
+            .args(["--rollup-rpc", &self.nodes[node].rpc.url()])
+            .args(["--l2", &self.engines[engine].rpc.url()])
+            .arg("--rollup.l1-chain-config")
+            .arg(self.folder.path("l1-genesis.json"))
+            .args(["--from", &from.to_string(), "--to", &to.to_string()])
+            .arg(&folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&record.stderr);
+        assert!(record.status.success(), "{text}");
+        let summary: Value = serde_json::from_slice(&record.stdout).unwrap();
+        assert_eq!(summary["notes"], json!([]), "{summary}");
+        let derived = json!({"matched": to - from, "mismatched": 0});
+        assert_eq!(summary["derived"], derived, "{summary}");
+        let replay = Command::new(env!("CARGO_BIN_EXE_doppio"))
+            .args(["replay", "--json"])
+            .arg(&folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&replay.stderr);
+        assert!(replay.status.success(), "{text}");
+        let replay: Value = serde_json::from_slice(&replay.stdout).unwrap();
+        assert_eq!(replay["matched"], to - from, "{replay}");
+        assert!(
+            replay["safe_heads"]["matched"].as_u64() > Some(0),
+            "{replay}"
+        );
+        let name = &self.nodes[node].name;
+        say(&format!(
+            "recorded from the {name}: {summary}, which replays: {replay}"
+        ));
     }
 
     fn assert_running(&mut self) {

@@ -98,6 +98,9 @@ fn doppio_derives_what_op_node_sequences_on_op_geth() {
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
+        // what op-node and op-geth say is a recording that Doppio derives alike, from within the
+        // chain on
+        net.assert_recording_replays(1, 0, 120, BLOCKS);
     }
 }
 
@@ -149,7 +152,10 @@ fn doppio_follows_what_op_node_and_op_batcher_make() {
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode, NodeKind::Doppio],
     };
-    run(&plan, |_| {});
+    if let Some(net) = run(&plan, |_| {}) {
+        // through all forks, from what Doppio's node says
+        net.assert_recording_replays(1, 1, 0, BLOCKS);
+    }
 }
 
 #[test]
