@@ -314,3 +314,19 @@ impl MethodSet for AdminApi {
         Ok(Value::Null)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The preimage is written out as the sheet has it.
+    #[test]
+    fn the_super_root_of_one_chain_is_over_version_time_chain_and_output() {
+        let output = B256::repeat_byte(0xab);
+        let mut preimage = "01".to_owned() + "0000000065000000";
+        preimage += &format!("{:064x}", 901);
+        preimage += &"ab".repeat(32);
+        let preimage = alloy_primitives::hex::decode(preimage).unwrap();
+        assert_eq!(super_root(0x6500_0000, 901, output), keccak256(preimage));
+    }
+}

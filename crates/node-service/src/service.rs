@@ -4,25 +4,28 @@
 //! way, the sequencer's block is sealed on time. An answer waits in its [`Lane`] until the driver asks
 //! for exactly that; a reset empties all lanes.
 
+mod events;
+
 use crate::{
     command::{Command, CommandError, NodeHandle, Reply},
     da::DaSource,
     l2::L2Client,
+    lane::{Answer, Done, KINDS, Kind, Lane},
     meters::{self, Happened},
+    news::{News, poll_head, poll_labels},
     persistence::{AdminState, AdminStateError},
-    requests::{Setback, Sources, Visible, labelled, next_l1_block},
-    safe_db::{SafeDb, SafeDbError, SafeHead},
+    requests::{Setback, Sources, Visible, next_l1_block},
+    safe_db::{SafeDb, SafeDbError},
     status::{NodeStatus, SyncStatus},
 };
 use alloy_primitives::B256;
 use core::time::Duration;
-use doppio_derive::{Found, Response};
-use doppio_l1::{Follower, FollowerOptions, L1Source, verify::Label};
+use doppio_l1::{Follower, FollowerOptions, L1Source};
 use doppio_node::{
-    Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, Event, Millis, Next,
-    SequencerAnswer, SequencerOptions, Stop, WindowState,
+    Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, Millis, Next, SequencerOptions,
+    Stop,
 };
-use doppio_protocol::{L1BlockRef, L2BlockRef, config::ChainConfig, l2::L2Block};
+use doppio_protocol::config::ChainConfig;
 use std::{
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -32,16 +35,12 @@ use tokio::{
     select,
     sync::{mpsc, watch},
     task::{AbortHandle, JoinHandle, JoinSet},
-    time::{sleep, sleep_until},
+    time::sleep_until,
 };
 use tracing::{debug, error, info, warn};
 
 /// Commands that may wait.
 const COMMANDS: usize = 64;
-/// Longest pause after failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How often at most the progress of catching up is logged.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What an operator chooses about sequencing.
 #[derive(Clone, Copy, Debug)]
@@ -189,111 +188,6 @@ impl Node {
                 Err(DriverError::Bug("the node's loop ended").into())
             }
         }
-    }
-}
-
-/// News of L1.
-#[derive(Clone, Copy, Debug)]
-enum News {
-    Head(L1BlockRef),
-    Safe(L1BlockRef),
-    Finalized(L1BlockRef),
-}
-
-/// Kinds of questions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Lookup,
-    Derivation,
-    L1Block,
-    L2Block,
-    Engine,
-    Sequence,
-}
-
-const KINDS: [Kind; 6] = [
-    Kind::Lookup,
-    Kind::Derivation,
-    Kind::L1Block,
-    Kind::L2Block,
-    Kind::Engine,
-    Kind::Sequence,
-];
-
-impl Kind {
-    /// None if nothing is asked.
-    const fn of(next: &Next) -> Option<Self> {
-        Some(match next {
-            Next::Lookup(_) => Self::Lookup,
-            Next::Derivation(_) => Self::Derivation,
-            Next::L1Block(_) => Self::L1Block,
-            Next::L2Block(_) => Self::L2Block,
-            Next::Engine(_) => Self::Engine,
-            Next::Sequence(_) => Self::Sequence,
-            Next::Wait { .. } => return None,
-        })
-    }
-
-    /// What is asked is done to its end, whether or not anybody wants it still: the engine does what
-    /// it was told in any case, and the follower must come back.
-    const fn runs_to_its_end(self) -> bool {
-        matches!(self, Self::Engine | Self::L1Block)
-    }
-}
-
-/// What came back.
-#[derive(Debug)]
-enum Answer {
-    Found(Found),
-    Response(Box<Response>),
-    L2Block(Option<Arc<L2Block>>),
-    Engine(EngineAnswer),
-    Sequence(Box<SequencerAnswer>),
-}
-
-/// A question that was done.
-#[derive(Debug)]
-struct Done {
-    kind: Kind,
-    result: Result<Answer, Setback>,
-    follower: Option<Follower>,
-}
-
-/// Questions of one kind.
-#[derive(Debug, Default)]
-struct Lane {
-    /// On its way, and how to give it up.
-    asked: Option<(Next, AbortHandle)>,
-    /// Its answer is of no use any more.
-    is_obsolete: bool,
-    /// Here, until it is asked for.
-    ready: Option<(Next, Answer)>,
-    /// Failures in a row.
-    failures: u32,
-    /// Not to be asked before then.
-    not_before: Option<Instant>,
-}
-
-impl Lane {
-    /// Forgets everything, but for what must run to its end.
-    fn clear(&mut self, kind: Kind) {
-        self.ready = None;
-        self.not_before = None;
-        if kind.runs_to_its_end() {
-            self.is_obsolete = self.asked.is_some();
-        } else if let Some((_, task)) = self.asked.take() {
-            task.abort();
-        }
-    }
-
-    /// A pause that grows with each failure.
-    // spec: opstack 4.5
-    fn pause(&mut self) {
-        let pause = Duration::from_millis(250)
-            .saturating_mul(1 << self.failures.min(8))
-            .min(LONGEST_PAUSE);
-        self.failures = self.failures.saturating_add(1);
-        self.not_before = Instant::now().checked_add(pause);
     }
 }
 
@@ -677,136 +571,6 @@ impl Service {
             .map_err(|error| CommandError::Persistence(error.to_string()))
     }
 
-    /// Tells the world what happened.
-    fn events(&mut self, now: Duration) -> Result<(), NodeError> {
-        let events: Vec<Event> = self.driver.events().collect();
-        for event in events {
-            match event {
-                Event::Reset(reason) => {
-                    warn!("the heads are found again: {reason}");
-                    meters::event(Happened::Reset, now);
-                    if self.driver.is_sequencing() {
-                        meters::event(Happened::SequencerReset, now);
-                    }
-                }
-                Event::Started(heads) => {
-                    info!(
-                        unsafe_head = %heads.unsafe_head.id(), safe = %heads.safe.id(),
-                        finalized = %heads.finalized.id(), "the heads are found"
-                    );
-                    if let Some(db) = &self.safe_db {
-                        db.reset(&heads.safe)?;
-                    }
-                    if let Some(settings) = self.options.sequencer
-                        && self.wants_blocks
-                        && !self.driver.is_sequencing()
-                    {
-                        let head = heads.unsafe_head.hash;
-                        let started = self.driver.start_sequencing(settings.options, head);
-                        match started {
-                            Ok(()) => info!(%head, "sequencing"),
-                            Err(error) => error!(%error, "sequencing does not start"),
-                        }
-                    }
-                }
-                Event::Consolidated(block) => {
-                    debug!(block = %block.id(), "the derived block is the one that was there");
-                    meters::event(Happened::DerivedBlock, now);
-                }
-                Event::Derived(block) => {
-                    debug!(block = %block.id(), "a block was derived");
-                    meters::event(Happened::DerivedBlock, now);
-                }
-                Event::Replaced { block, differences } => {
-                    let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
-                    warn!(
-                        %block, differences = differences.join("; "),
-                        "an unsafe block is not what L1 says, and is replaced: with one sequencer this is an incident"
-                    );
-                }
-                Event::Refused { parent, reason } => {
-                    warn!(%parent, reason, "the engine refuses derived attributes");
-                    meters::event(Happened::DerivationError, now);
-                }
-                Event::Safe { head, derived_from } => {
-                    if let Some(db) = &self.safe_db {
-                        db.update(&SafeHead {
-                            l1_block: derived_from.id(),
-                            safe_head: head.id(),
-                        })?;
-                    }
-                    self.log_progress(&derived_from);
-                }
-                Event::Unsafe(block) => {
-                    info!(block = %block.id(), "a block from outside is the unsafe head");
-                }
-                Event::Restored(block) => {
-                    warn!(block = %block.id(), "what had replaced it was invalid: the head of before is back");
-                }
-                Event::Sequenced(block) => self.sequenced(&block, now),
-                Event::Stopped(head) => self.stopped(head),
-                Event::Window { state, safe, left } => log_window(state, &safe, left),
-                Event::Recovery { active: true, head } => error!(
-                    head = %head.id(),
-                    "the sequencing window is over, or will be before a batch can be posted: blocks without users' transactions are made until batches come to L1 in time again. Check the batcher"
-                ),
-                Event::Recovery {
-                    active: false,
-                    head,
-                } => info!(
-                    head = %head.id(), "recovered: users' transactions are taken again"
-                ),
-                Event::SequencedInvalid { parent, reason } => {
-                    error!(%parent, reason, "the engine refuses a block of our own");
-                    meters::event(Happened::SequencingError, now);
-                }
-                Event::InvalidUnsafe { block, reason } => {
-                    warn!(%block, reason, "a block from outside is invalid");
-                }
-                Event::Finalized(block) => {
-                    debug!(block = %block.id(), "final");
-                    if let Some(db) = &self.safe_db {
-                        db.sync()?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn sequenced(&mut self, block: &L2Block, now: Duration) {
-        let time = Duration::from_secs(block.header.timestamp);
-        let late = now.saturating_sub(time);
-        meters::lateness(late);
-        if let Some(began) = self.seal_began.take() {
-            meters::sealed(began.elapsed());
-        }
-        let transactions = block.transactions.len();
-        let is_deposit = |bytes: &&alloy_primitives::Bytes| bytes.first() == Some(&0x7e);
-        let deposits = block.transactions.iter().filter(is_deposit).count();
-        meters::sequenced(transactions, deposits);
-        info!(
-            number = block.header.number, hash = %block.hash, transactions,
-            gas = block.header.gas_used, late = ?late, "sequenced"
-        );
-    }
-
-    /// At L1's head each block is news; on the way there, one in a while is enough.
-    fn log_progress(&mut self, at: &L1BlockRef) {
-        let (Some(heads), Some(head)) = (self.driver.heads(), self.driver.l1().head) else {
-            return;
-        };
-        let behind = head.number.saturating_sub(at.number);
-        let is_due = self
-            .progress
-            .is_none_or(|last| last.elapsed() >= PROGRESS_INTERVAL);
-        if behind > 2 && !is_due {
-            return;
-        }
-        self.progress = Some(Instant::now());
-        info!(safe = %heads.safe.id(), l1 = at.number, behind, "derived");
-    }
-
     fn publish(&self, now: Duration) {
         let new = NodeStatus {
             sync: SyncStatus::new(
@@ -827,62 +591,5 @@ impl Service {
         let waiting = self.driver.unsafe_blocks();
         meters::unsafe_blocks(waiting.len(), waiting.bytes());
         meters::recovering(self.driver.is_recovering());
-    }
-}
-
-/// Warns while there is time to do something.
-fn log_window(state: WindowState, safe: &L2BlockRef, left: u64) {
-    match state {
-        WindowState::Open => info!(safe = %safe.id(), left, "batches come to L1 in time again"),
-        WindowState::Closing => warn!(
-            safe = %safe.id(), left,
-            "no batch for the block after the safe head has come to L1; in so many L1 blocks the sequencing window is over, and users' transactions since then are lost. Check the batcher: its log, its balance, its fees"
-        ),
-        WindowState::Expired => error!(
-            safe = %safe.id(),
-            "the sequencing window is over: the chain goes on with deposits alone until batches come to L1 in time again"
-        ),
-    }
-}
-
-/// Tells of L1's head whenever it changes.
-async fn poll_head(l1: L1Source, interval: Duration, news: mpsc::Sender<News>) {
-    let mut last = None;
-    loop {
-        match labelled(&l1, Label::Latest).await {
-            Ok(Some(head)) if Some(head) != last => {
-                last = Some(head);
-                if news.send(News::Head(head)).await.is_err() {
-                    return;
-                }
-            }
-            Ok(_) => {}
-            Err(error) => warn!(%error, "L1's head is not known"),
-        }
-        sleep(interval).await;
-    }
-}
-
-/// Tells of L1's safe and finalized blocks whenever they change.
-async fn poll_labels(l1: L1Source, interval: Duration, news: mpsc::Sender<News>) {
-    let mut last = [None; 2];
-    loop {
-        for (last, label) in last.iter_mut().zip([Label::Safe, Label::Finalized]) {
-            match labelled(&l1, label).await {
-                Ok(Some(block)) if Some(block) != *last => {
-                    *last = Some(block);
-                    let told = match label {
-                        Label::Safe => News::Safe(block),
-                        _ => News::Finalized(block),
-                    };
-                    if news.send(told).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => warn!(%error, "L1's {} block is not known", label.as_str()),
-            }
-        }
-        sleep(interval).await;
     }
 }

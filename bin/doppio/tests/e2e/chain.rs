@@ -10,7 +10,7 @@ use doppio_devnet::{
     testing::{BatchForm, BatchOptions, BatchTarget},
 };
 use doppio_protocol::config::Fork;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn calldata() -> BatchOptions {
     BatchOptions {
@@ -142,6 +142,29 @@ async fn a_second_node_derives_deposits_configuration_changes_and_transactions()
     assert!(safe > 0 && safe <= height("safe_l2"), "{found}");
     let hash = net.verifier.hash(safe).await.unwrap();
     assert_eq!(found["safeHead"]["hash"], json!(hash));
+    // and so a dispute about a time can be settled, but for times that are not safe
+    let time = net.chain.rollup().genesis.l2_time + 5;
+    let root = |time: u64| {
+        net.verifier
+            .rpc
+            .call("superroot_atTimestamp", json!([quantity(time)]))
+    };
+    let found = root(time).await.unwrap();
+    let output = net
+        .verifier
+        .rpc
+        .call("optimism_outputAtBlock", json!([quantity(5)]));
+    let output = output.await.unwrap();
+    assert_eq!(
+        found["data"]["super"]["chains"][0]["Output"],
+        output["outputRoot"]
+    );
+    let required = found["data"]["verified_required_l1"]["number"]
+        .as_u64()
+        .unwrap();
+    assert!(required > 0 && required <= l1, "{found}");
+    let found = root(time + 100_000).await.unwrap();
+    assert_eq!(found["data"], Value::Null, "{found}");
 }
 
 /// `SequenceWindow`, `ExtendedTimeWithoutL1Batches`: without batches, empty blocks.

@@ -9,7 +9,7 @@ use crate::{
 };
 use doppio_devnet::{ChainOptions, ForkSchedule};
 use doppio_protocol::config::Fork;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Command, time::Duration};
 
 /// How long a test may take.
@@ -122,13 +122,13 @@ impl Net {
     /// Records a part of the chain from a rollup node and an engine, and derives it again.
     pub(crate) fn assert_recording_replays(&self, node: usize, engine: usize, from: u64, to: u64) {
         let folder = self.folder.path("recording");
-        let l1 = self.l1.rpc.url();
+        let l1 = self.l1.url();
         let record = Command::new(env!("CARGO_BIN_EXE_doppio"))
-            .args(["record", "--json", "--l1", &l1, "--l1.beacon", &l1])
+            .args(["record", "--json", "--l1", l1, "--l1.beacon", l1])
             .args(["--rollup-rpc", &self.nodes[node].rpc.url()])
             .args(["--l2", &self.engines[engine].rpc.url()])
             .arg("--rollup.l1-chain-config")
-            .arg(self.folder.path("l1-genesis.json"))
+            .arg(&self.l1.chain.l1_config_path)
             .args(["--from", &from.to_string(), "--to", &to.to_string()])
             .arg(&folder)
             .output()
