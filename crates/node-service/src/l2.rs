@@ -227,6 +227,10 @@ impl L2Client {
             method: METHOD,
             reason: error.to_string(),
         })?;
+        if raw.is_empty() {
+            // how some engines say that there is none
+            return Ok(None);
+        }
         let block = L2Block::decode(&raw).map_err(|error| L2Error::Block {
             at,
             reason: error.to_string(),

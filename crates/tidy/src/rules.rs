@@ -154,7 +154,7 @@ impl TestName {
     }
 }
 
-/// All tests that run: functions with `#[test]` and not `#[ignore]`, also within `proptest!`, and
+/// All tests that run: functions with `#[test]` or `#[tokio::test]` and not `#[ignore]`, also within `proptest!`, and
 /// the cases of macros that make tests.
 pub fn tests(sources: &[Source]) -> Vec<TestName> {
     let mut tests = Vec::new();
@@ -173,9 +173,9 @@ pub fn tests(sources: &[Source]) -> Vec<TestName> {
         for line in source.text.lines() {
             let code = line.trim_start();
             let indentation = line.len() - code.len();
-            is_test |= code.starts_with("#[test]");
+            is_test |= code.starts_with("#[test]") || code.starts_with("#[tokio::test");
             is_ignored |= code.starts_with("#[ignore");
-            if let Some(function) = code.strip_prefix("fn ") {
+            if let Some(function) = code.trim_start_matches("async ").strip_prefix("fn ") {
                 if is_test && !is_ignored && !function.starts_with('$') {
                     add(identifier(function));
                 }

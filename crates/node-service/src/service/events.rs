@@ -34,6 +34,14 @@ impl Service {
                     );
                     if let Some(db) = &self.safe_db {
                         db.reset(&heads.safe)?;
+                        let genesis = self.sources.chain.rollup.genesis;
+                        if heads.safe.id() == genesis.l2 {
+                            // all that becomes safe will be seen: nothing is earlier than the database
+                            db.update(&SafeHead {
+                                l1_block: genesis.l1,
+                                safe_head: genesis.l2,
+                            })?;
+                        }
                     }
                     if let Some(settings) = self.options.sequencer
                         && self.wants_blocks
