@@ -183,3 +183,23 @@ pub(crate) async fn read_number<T: TryFrom<U256>>(
     T::try_from(U256::from_be_bytes(word.0))
         .map_err(|_| rpc.unexpected(signature, format!("{word} is too large")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Word by word, as the ABI's specification lays it out; the selector is the portal's.
+    #[test]
+    fn calldata_is_whole_words_behind_the_selector() {
+        let signature = "depositTransaction(address,uint256,uint64,bool,bytes)";
+        let bytes = Bytes::from_static(&[0xaa; 33]);
+        let words = [1_u8, 2, 3, 0].map(word);
+        let data = abi(signature, &words, Some(&bytes));
+        assert_eq!(data[..4], [0xe9, 0xe0, 0x5c, 0x42]);
+        let (words, rest) = data[4..].as_chunks::<32>();
+        assert!(rest.is_empty());
+        let last: Vec<u8> = words.iter().map(|word| word[31]).collect();
+        assert_eq!(last, [1, 2, 3, 0, 160, 33, 0xaa, 0]);
+        assert_eq!(words[7][..2], [0xaa, 0]);
+    }
+}
