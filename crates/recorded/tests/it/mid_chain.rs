@@ -12,7 +12,7 @@ use doppio_protocol::{
 use doppio_recorded::{RecordedChain, RecordingError, Replay, ReplayError, Start, StartError};
 use doppio_test_vectors::Vectors;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 /// A whole recording, to cut others out of.
 struct Whole {
@@ -88,20 +88,10 @@ impl Whole {
         copy.write("start.json", &serde_json::to_string(&start).unwrap());
         let lookback = self.chain.chain.batch_auth.lookback();
         let first = start.l1_start.number.saturating_sub(lookback);
-        copy.change_lines("l1", |lines| {
-            lines.retain(|line| number(&line["block"]["number"]) >= first);
-        });
-        let l1_start = self
-            .l2_ref(safe_head)
-            .l1_origin
-            .number
-            .min(start.l1_start.number);
-        copy.change_lines("l2", |lines| {
-            lines.retain(|line| {
-                let number = number(&line["number"]);
-                self.l2_ref(number).l1_origin.number >= l1_start
-            });
-        });
+        // both files begin with block 0, and have no gaps
+        copy.keep_lines("l1", |number| number >= first);
+        let origin = |number| self.l2_ref(number).l1_origin.number;
+        copy.keep_lines("l2", |number| origin(number) >= start.l1_start.number);
         copy
     }
 
@@ -182,11 +172,17 @@ fn changed(whole: &Whole, test: &str, change: impl FnOnce(&mut Value)) -> Copy {
     copy
 }
 
+/// The chain of the tests whose subject is start.json.
+fn simple() -> Option<&'static Whole> {
+    static WHOLE: LazyLock<Option<Whole>> = LazyLock::new(|| Whole::open(CHAIN));
+    WHOLE.as_ref()
+}
+
 const CHAIN: &str = "calldata-singular-zlib";
 
 #[test]
 fn every_value_of_start_json_that_the_blocks_contradict_is_refused_by_name() {
-    let Some(whole) = Whole::open(CHAIN) else {
+    let Some(whole) = simple() else {
         return;
     };
     let other_hash = json!(whole.l2[&1].hash);
@@ -224,7 +220,7 @@ fn every_value_of_start_json_that_the_blocks_contradict_is_refused_by_name() {
     ];
     for (path, expected, value) in paths {
         let test = path.replace('/', "_");
-        let copy = changed(&whole, &test, |start| {
+        let copy = changed(whole, &test, |start| {
             *start.pointer_mut(path).unwrap() = value
         });
         let error = refusal(&copy);
@@ -237,13 +233,13 @@ fn every_value_of_start_json_that_the_blocks_contradict_is_refused_by_name() {
 
 #[test]
 fn a_start_that_channels_reach_back_behind_is_refused() {
-    let Some(whole) = Whole::open(CHAIN) else {
+    let Some(whole) = simple() else {
         return;
     };
     let start = whole.start(whole.last / 2);
     assert!(start.l1_start.number > 0);
     let later = whole.l1[&(start.l1_start.number + 1)];
-    let copy = changed(&whole, "too_late", |start| {
+    let copy = changed(whole, "too_late", |start| {
         start["l1_start"] = json!(later.id());
     });
     let error = refusal(&copy);
@@ -254,7 +250,7 @@ fn a_start_that_channels_reach_back_behind_is_refused() {
     assert!(is_too_late, "{error}");
     // earlier than it must be is allowed
     let earlier = whole.l1[&(start.l1_start.number - 1)];
-    let copy = changed(&whole, "early", |start| {
+    let copy = changed(whole, "early", |start| {
         start["l1_start"] = json!(earlier.id())
     });
     assert!(matches!(refusal(&copy), RecordingError::NoStart(id) if id == earlier.id()));
@@ -264,7 +260,7 @@ fn a_start_that_channels_reach_back_behind_is_refused() {
 
 #[test]
 fn blocks_that_a_start_needs_and_that_are_missing_are_named() {
-    let Some(whole) = Whole::open(CHAIN) else {
+    let Some(whole) = simple() else {
         return;
     };
     let half = whole.last / 2;
@@ -291,13 +287,13 @@ fn blocks_that_a_start_needs_and_that_are_missing_are_named() {
     let copy = whole.cut(half, "l2_order");
     copy.change_lines("l2", |lines| lines.swap(4, 5));
     assert!(replay(&copy.folder, Overrides::default()).all_match());
-    let copy = changed(&whole, "not_a_start", |start| start["safe_hed"] = json!(1));
+    let copy = changed(whole, "not_a_start", |start| start["safe_hed"] = json!(1));
     assert!(refusal(&copy).to_string().contains("safe_hed"));
 }
 
 #[test]
 fn a_start_at_genesis_is_the_whole() {
-    let Some(whole) = Whole::open(CHAIN) else {
+    let Some(whole) = simple() else {
         return;
     };
     let copy = whole.cut(0, "from_genesis");
@@ -312,7 +308,7 @@ fn a_start_at_genesis_is_the_whole() {
 
 #[test]
 fn only_what_begins_at_genesis_is_whole() {
-    let Some(whole) = Whole::open(CHAIN) else {
+    let Some(whole) = simple() else {
         return;
     };
     assert!(whole.chain.is_whole());

@@ -60,6 +60,19 @@ impl Copy {
         self.write(&format!("{name}.jsonl"), &lines.join("\n"));
     }
 
+    /// Keeps some of the lines of `NAME.jsonl.gz`, by their position, without reading them.
+    pub(crate) fn keep_lines(&self, name: &str, keep: impl Fn(u64) -> bool) {
+        let compressed = self.folder.join(format!("{name}.jsonl.gz"));
+        let text = String::from_utf8(Vectors::read(&compressed)).unwrap();
+        let lines = (0..).zip(text.lines());
+        let kept: Vec<&str> = lines
+            .filter(|(index, _)| keep(*index))
+            .map(|(_, line)| line)
+            .collect();
+        fs::remove_file(compressed).unwrap();
+        self.write(&format!("{name}.jsonl"), &kept.join("\n"));
+    }
+
     /// Changes a JSON file.
     pub(crate) fn change_json(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let mut json = serde_json::from_slice(&Vectors::read(&self.folder.join(name))).unwrap();

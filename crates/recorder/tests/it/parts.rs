@@ -71,7 +71,7 @@ async fn blocks_that_a_span_is_compared_with_are_recorded_too() {
         return;
     };
     let mut looked_up = 0;
-    for from in 100..106 {
+    for from in 100..103 {
         let folder = Folder::new(&format!("spans_{from}"));
         let summary = world.record(&folder, from, Some(from + 30)).await.unwrap();
         looked_up += summary.looked_up;
