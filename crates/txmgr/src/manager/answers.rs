@@ -1,6 +1,6 @@
 //! Answers of endpoints and signers, other than about the chain.
 
-use super::{Canonical, Question, TxManager};
+use super::{Question, TxManager};
 use crate::{
     Action, CallId, FailReason, Millis, Notice, PublishFailure, Published, RequestId, SignFailure,
     Signed, Suggestion, classify,
@@ -313,10 +313,5 @@ impl TxManager {
             0 => self.options.settings.resubmission_timeout,
             interval => interval,
         }
-    }
-
-    /// Whether blocks that transactions were found in are known to be canonical.
-    pub(super) fn is_canonical_known(&self) -> bool {
-        self.canonical == Canonical::Known
     }
 }
