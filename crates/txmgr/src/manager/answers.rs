@@ -116,7 +116,7 @@ impl TxManager {
         let Some(Question::Slot(nonce)) = self.answered(call) else {
             return;
         };
-        let now = self.now;
+        let (now, mempool) = (self.now, self.mempool_deadline());
         let Some(slot) = self.slot(nonce) else {
             return;
         };
@@ -145,6 +145,9 @@ impl TxManager {
                 slot.gas_is_fresh = false;
                 slot.failures = 0;
                 slot.publish_at = Some(now);
+                if !is_bump && slot.is_wanted() {
+                    slot.state.waits(mempool);
+                }
                 if does == Does::Nothing {
                     self.actions
                         .push_back(Action::Notice(Notice::Cancelling { nonce }));

@@ -554,7 +554,7 @@ fn cell_proofs_are_sent_from_twelve_seconds_after_osaka() {
     let mut world = world(|options| options.cell_proof_time = Some(osaka));
     world.room = 0;
     world.send(Blob);
-    world.pass(1_013_000);
+    world.pass(1_040_000);
     let first = world
         .handed_in
         .iter()
