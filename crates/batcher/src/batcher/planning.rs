@@ -266,7 +266,7 @@ impl Batcher {
 
     /// Whether the blocks that are not safe might come to L1 too late. Then a span ends with its L1
     /// origin: derivation refuses a span whose first block is too late, with all its others.
-    // spec: opstack 3.7 #9
+    // spec: opstack 3.7 span #9
     fn is_window_close(&self, tip: u64) -> bool {
         let window = self.chain.rollup.seq_window_size;
         let margin = self.options.sub_safety_margin;

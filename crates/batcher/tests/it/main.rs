@@ -6,6 +6,7 @@ mod support;
 
 mod channels;
 mod model;
+mod options;
 mod orders;
 mod property;
 mod statuses;
