@@ -101,13 +101,9 @@ impl Posting {
     /// Gives a channel a name that no other one has. The contents are in it: two channels of one name
     /// are then at least the same.
     fn name(&mut self, data: &Bytes) -> ChannelId {
-        let preimage = [
-            self.seed.as_slice(),
-            &self.names.to_be_bytes(),
-            keccak256(data).as_slice(),
-        ];
+        let (count, contents) = (self.names.to_be_bytes(), keccak256(data));
         self.names += 1;
-        let hash = keccak256(preimage.concat());
+        let hash = keccak256([self.seed.as_slice(), &count, contents.as_slice()].concat());
         hash.first_chunk::<16>()
             .map(ChannelId::from)
             .unwrap_or_default()
