@@ -70,7 +70,7 @@ impl Batcher {
         let (Some(tip), true) = (self.tip, is_ready) else {
             return;
         };
-        if !self.look_at_window(tip.number) {
+        if !self.look_at_window(tip.number) || tip.number < self.hold_until {
             return;
         }
         let Some(first) = self.blocks.pending().next().cloned() else {

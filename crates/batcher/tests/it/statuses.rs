@@ -201,6 +201,36 @@ fn failed_to_make_expected_progress_puts_the_blocks_into_new_channels() {
     }
 }
 
+/// Whatever is wrong, L1 is not paid without end.
+#[test]
+fn what_is_never_derived_is_posted_ever_more_seldom() {
+    let mut world = World::new(
+        rollup(Fork::Isthmus),
+        BatcherOptions {
+            max_channel_duration: 1,
+            ..plain()
+        },
+    );
+    world.l2_blocks(3, 1);
+    let genesis = world.status();
+    for _ in 0..18 {
+        world.l1_block(usize::MAX);
+        world.tell_outcomes(|_| true, 0);
+        let head = world.l1_height();
+        world.tell(Event::Sync(SyncStatus {
+            current_l1: head,
+            head_l1: head,
+            unsafe_head: world.sequencer.head,
+            ..genesis
+        }));
+    }
+    assert!(
+        (2..=5).contains(&world.submissions.len()),
+        "{}",
+        world.submissions.len()
+    );
+}
+
 #[track_caller]
 fn assert_rebatched(world: &World) {
     let report = world.reports.iter().find_map(|report| match report {
