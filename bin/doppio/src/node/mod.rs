@@ -16,11 +16,12 @@ use crate::{
 use args::L2Args;
 use doppio_derive::{FinalityOptions, SyncStartOptions};
 use doppio_l1::{BeaconOptions, L1Options, L1Source};
+use doppio_l2::L2Client;
 use doppio_node::{DriverOptions, SequencerOptions};
 use doppio_node_service::{
-    AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource, L2Client,
-    Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings,
-    Severity, meter_call,
+    AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource, Node,
+    NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings, Severity,
+    meter_call,
 };
 use doppio_protocol::config::ChainConfig;
 use doppio_rpc::{
