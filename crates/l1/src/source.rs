@@ -83,6 +83,10 @@ impl L1Source {
         &self.inner.options
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
     fn caches(&self) -> MutexGuard<'_, Caches> {
         self.inner
             .cache

@@ -22,6 +22,22 @@ pub enum PublishFailure {
     Other,
 }
 
+impl PublishFailure {
+    /// A name for metrics: op-service's, where it has one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AlreadyKnown => "tx_already_known",
+            Self::NonceTooLow => "nonce_too_low",
+            Self::NonceTooHigh => "nonce_too_high",
+            Self::Underpriced => "tx_underpriced",
+            Self::AlreadyReserved => "pending_tx_of_incompatible_type",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::Invalid => "invalid",
+            Self::Other => "unknown_error",
+        }
+    }
+}
+
 use PublishFailure::{
     AlreadyKnown, AlreadyReserved, InsufficientFunds, Invalid, NonceTooHigh, NonceTooLow,
     Underpriced,

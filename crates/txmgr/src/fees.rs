@@ -298,7 +298,7 @@ pub(crate) fn replacement(
 
 /// Gas limit that just suffices for calldata to an account without code, by the rules of before and
 /// after Amsterdam (EIP-7623; EIP-2780 and EIP-7976).
-// spec: opstack-2026-09 7 *3
+// spec: opstack-2026-09 7 *4
 pub fn data_gas_limit(data: &[u8]) -> u64 {
     let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
     let length = data.len() as u64;

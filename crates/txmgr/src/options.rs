@@ -195,7 +195,7 @@ pub enum OptionsError {
 
 /// When Osaka was on a public L1, in seconds since the Unix epoch. Since then pools take blobs with
 /// the proofs of cells only.
-// spec: opstack-2026-09 7 *6
+// spec: opstack-2026-09 7 *7
 pub fn osaka_time_of_public_l1(chain_id: u64) -> Option<u64> {
     let schedule = BlobSchedule::of_public_l1(chain_id)?;
     let osaka = schedule

@@ -20,7 +20,7 @@ pub use block::{
 };
 pub use kept::BlockJson;
 pub use proof::{Account, AccountProof, read_proof};
-pub use receipts::{ReceiptsAnswer, read_receipts};
+pub use receipts::{ReceiptsAnswer, read_receipts, read_receipts_with_gas};
 
 use alloy_primitives::{Address, B256};
 use core::fmt;

@@ -12,7 +12,20 @@
 //! is a hint where to look: that a transaction is in a block is read from the block, whose hash and
 //! roots hold.
 
+mod ask;
 mod handle;
+mod inclusion;
+mod meters;
+mod publish;
+mod service;
+mod sidecar;
+mod signer;
 
 pub use doppio_txmgr as machine;
 pub use handle::{News, Outcomes, Outgoing, SendError, TxSender};
+pub use publish::PublishTo;
+pub use service::{StartError, TxmgrOptions, start};
+pub use sidecar::{Sidecar, SidecarError, with_sidecar};
+pub use signer::{
+    LocalSigner, RemoteOptions, RemoteSigner, Signer, SignerError, Signing, TlsFiles,
+};
