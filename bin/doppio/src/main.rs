@@ -1,6 +1,7 @@
 //! The command line: argument parsing and wiring only.
 
 mod chain_args;
+mod check;
 mod engine;
 mod environment;
 mod execute;
