@@ -126,7 +126,10 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            ["DOPPIO_BATCHER_TXMGR_MIN_TIP_CAP", "DOPPIO_BATCHER_ODD_NAME"]
+            [
+                "DOPPIO_BATCHER_TXMGR_MIN_TIP_CAP",
+                "DOPPIO_BATCHER_ODD_NAME"
+            ]
         );
     }
 

@@ -2,6 +2,7 @@
 
 mod batcher;
 mod chain_args;
+mod check;
 mod engine;
 mod environment;
 mod execute;

@@ -29,7 +29,11 @@ pub(crate) struct SignerArgs {
     pub(crate) mnemonic: Option<String>,
 
     /// Which of the mnemonic's keys, such as m/44'/60'/0'/0/0
-    #[arg(long = "hd-path", visible_alias = "sequencer-hd-path", value_name = "PATH")]
+    #[arg(
+        long = "hd-path",
+        visible_alias = "sequencer-hd-path",
+        value_name = "PATH"
+    )]
     pub(crate) hd_path: Option<String>,
 
     /// An encrypted key file, as geth's accounts are
@@ -62,15 +66,30 @@ pub(crate) struct SignerArgs {
     pub(crate) tls: bool,
 
     /// Authorities that may have signed the signer's certificate
-    #[arg(id = "signer_tls_ca", long = "signer.tls.ca", value_name = "FILE", default_value = "tls/ca.crt")]
+    #[arg(
+        id = "signer_tls_ca",
+        long = "signer.tls.ca",
+        value_name = "FILE",
+        default_value = "tls/ca.crt"
+    )]
     pub(crate) tls_ca: PathBuf,
 
     /// Our certificate
-    #[arg(id = "signer_tls_cert", long = "signer.tls.cert", value_name = "FILE", default_value = "tls/tls.crt")]
+    #[arg(
+        id = "signer_tls_cert",
+        long = "signer.tls.cert",
+        value_name = "FILE",
+        default_value = "tls/tls.crt"
+    )]
     pub(crate) tls_cert: PathBuf,
 
     /// Our certificate's key
-    #[arg(id = "signer_tls_key", long = "signer.tls.key", value_name = "FILE", default_value = "tls/tls.key")]
+    #[arg(
+        id = "signer_tls_key",
+        long = "signer.tls.key",
+        value_name = "FILE",
+        default_value = "tls/tls.key"
+    )]
     pub(crate) tls_key: PathBuf,
 }
 
@@ -79,11 +98,19 @@ pub(crate) struct SignerArgs {
 #[command(next_help_heading = "Transactions")]
 pub(crate) struct TxmgrArgs {
     /// L1 blocks after which a transaction is taken for final, its own counted
-    #[arg(long = "num-confirmations", value_name = "BLOCKS", default_value = "10")]
+    #[arg(
+        long = "num-confirmations",
+        value_name = "BLOCKS",
+        default_value = "10"
+    )]
     pub(crate) num_confirmations: u64,
 
     /// Answers "nonce too low" after which a transaction is given up
-    #[arg(long = "safe-abort-nonce-too-low-count", value_name = "N", default_value = "3")]
+    #[arg(
+        long = "safe-abort-nonce-too-low-count",
+        value_name = "N",
+        default_value = "3"
+    )]
     pub(crate) safe_abort_nonce_too_low_count: u64,
 
     /// How many times the fee that L1 suggests a replacement may pay
@@ -96,11 +123,19 @@ pub(crate) struct TxmgrArgs {
     pub(crate) fee_limit_multiplier: u64,
 
     /// Fees below this have no such limit, in gwei
-    #[arg(long = "txmgr.fee-limit-threshold", value_name = "GWEI", default_value = "100")]
+    #[arg(
+        long = "txmgr.fee-limit-threshold",
+        value_name = "GWEI",
+        default_value = "100"
+    )]
     pub(crate) fee_limit_threshold: f64,
 
     /// What may be spent within an hour, in ether; 0 for any
-    #[arg(long = "txmgr.max-fee-per-hour", value_name = "ETHER", default_value = "0")]
+    #[arg(
+        long = "txmgr.max-fee-per-hour",
+        value_name = "ETHER",
+        default_value = "0"
+    )]
     pub(crate) max_fee_per_hour: f64,
 
     /// The least base fee that is reckoned with, in gwei
@@ -164,11 +199,19 @@ pub(crate) struct TxmgrArgs {
     pub(crate) blob_tip_cap_dynamic: bool,
 
     /// Which of their tips, in percent
-    #[arg(long = "txmgr.blob-tip-cap-percentile", value_name = "PERCENT", default_value = "60")]
+    #[arg(
+        long = "txmgr.blob-tip-cap-percentile",
+        value_name = "PERCENT",
+        default_value = "60"
+    )]
     pub(crate) blob_tip_cap_percentile: u8,
 
     /// How many of the newest L1 blocks are looked at for it
-    #[arg(long = "txmgr.blob-tip-cap-range", value_name = "BLOCKS", default_value = "20")]
+    #[arg(
+        long = "txmgr.blob-tip-cap-range",
+        value_name = "BLOCKS",
+        default_value = "20"
+    )]
     pub(crate) blob_tip_cap_range: u64,
 
     /// How often it is tried again to have a transaction signed, or its gas estimated

@@ -24,7 +24,7 @@ mod service;
 mod status;
 
 pub use api::{AdminApi, NodeApi, SetLog};
-pub use checks::{Check, CheckFailure, Checks, Severity};
+pub use checks::Checks;
 pub use command::{CommandError, NodeHandle};
 pub use compare::{CompareOptions, Compared, Comparison, NodeDifference};
 pub use da::{DaOptions, DaSource};

@@ -68,16 +68,31 @@ pub(crate) struct BatcherArgs {
 #[command(next_help_heading = "Endpoints")]
 pub(crate) struct EndpointArgs {
     /// JSON-RPC endpoints of L1, the preferred first; transactions are handed to all of them
-    #[arg(long = "l1-eth-rpc", value_name = "URL,...", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "l1-eth-rpc",
+        value_name = "URL,...",
+        value_delimiter = ',',
+        required = true
+    )]
     pub(super) l1: Vec<String>,
 
     /// JSON-RPC endpoints of the sequencers' execution engines
-    #[arg(long = "l2-eth-rpc", value_name = "URL,...", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "l2-eth-rpc",
+        value_name = "URL,...",
+        value_delimiter = ',',
+        required = true
+    )]
     pub(super) l2: Vec<String>,
 
     /// The sequencers' rollup nodes, in the order of --l2-eth-rpc. Of several, the one that makes
     /// blocks is followed
-    #[arg(long = "rollup-rpc", value_name = "URL,...", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "rollup-rpc",
+        value_name = "URL,...",
+        value_delimiter = ',',
+        required = true
+    )]
     pub(super) rollup: Vec<String>,
 
     /// How often it is asked whether it still does
@@ -94,7 +109,11 @@ pub(crate) struct EndpointArgs {
     pub(super) wait_node_sync: bool,
 
     /// L1 blocks, at most 128, in which a transaction of the batcher's is looked for
-    #[arg(long = "check-recent-txs-depth", value_name = "BLOCKS", default_value = "0")]
+    #[arg(
+        long = "check-recent-txs-depth",
+        value_name = "BLOCKS",
+        default_value = "0"
+    )]
     pub(super) check_recent_txs_depth: u64,
 }
 
@@ -103,7 +122,11 @@ pub(crate) struct EndpointArgs {
 #[command(next_help_heading = "Posting")]
 pub(crate) struct PostingArgs {
     /// calldata, blobs, or auto: whichever is cheaper
-    #[arg(long = "data-availability-type", value_name = "KIND", default_value = "calldata")]
+    #[arg(
+        long = "data-availability-type",
+        value_name = "KIND",
+        default_value = "calldata"
+    )]
     pub(super) da_type: String,
 
     /// Most transactions on their way at a time; 0 for any
@@ -111,7 +134,11 @@ pub(crate) struct PostingArgs {
     pub(super) max_pending_tx: u64,
 
     /// Longest calldata of a transaction, in bytes
-    #[arg(long = "max-l1-tx-size-bytes", value_name = "BYTES", default_value = "120000")]
+    #[arg(
+        long = "max-l1-tx-size-bytes",
+        value_name = "BYTES",
+        default_value = "120000"
+    )]
     pub(super) max_l1_tx_size: u64,
 
     /// Blobs in a transaction, 1 to 6
@@ -120,7 +147,11 @@ pub(crate) struct PostingArgs {
 
     /// L1 blocks before a channel's time-out, or a sequencing window's end, by which its data is to
     /// be on L1
-    #[arg(long = "sub-safety-margin", value_name = "BLOCKS", default_value = "10")]
+    #[arg(
+        long = "sub-safety-margin",
+        value_name = "BLOCKS",
+        default_value = "10"
+    )]
     pub(super) sub_safety_margin: u64,
 
     /// Post nothing before admin_startBatcher
@@ -133,7 +164,11 @@ pub(crate) struct PostingArgs {
 #[command(next_help_heading = "Channels")]
 pub(crate) struct ChannelArgs {
     /// L1 blocks that a channel is open at most; 0 for any
-    #[arg(long = "max-channel-duration", value_name = "BLOCKS", default_value = "0")]
+    #[arg(
+        long = "max-channel-duration",
+        value_name = "BLOCKS",
+        default_value = "0"
+    )]
     pub(super) max_channel_duration: u64,
 
     /// 0 or singular: a batch for each block; 1 or span: one for many blocks
@@ -141,7 +176,11 @@ pub(crate) struct ChannelArgs {
     pub(super) batch_type: String,
 
     /// Blocks in a span batch; 0 for any
-    #[arg(long = "max-blocks-per-span-batch", value_name = "BLOCKS", default_value = "0")]
+    #[arg(
+        long = "max-blocks-per-span-batch",
+        value_name = "BLOCKS",
+        default_value = "0"
+    )]
     pub(super) max_blocks_per_span_batch: u64,
 
     /// shadow, ratio or none: how it is known that a channel is full
@@ -149,11 +188,19 @@ pub(crate) struct ChannelArgs {
     pub(super) compressor: String,
 
     /// zlib, brotli, brotli-9, brotli-10, brotli-11, or adaptive: brotli, as well as there is time
-    #[arg(long = "compression-algo", value_name = "ALGORITHM", default_value = "zlib")]
+    #[arg(
+        long = "compression-algo",
+        value_name = "ALGORITHM",
+        default_value = "zlib"
+    )]
     pub(super) compression_algo: String,
 
     /// What compression is thought to leave of a byte, for --compressor ratio
-    #[arg(long = "approx-compr-ratio", value_name = "RATIO", default_value = "0.6")]
+    #[arg(
+        long = "approx-compr-ratio",
+        value_name = "RATIO",
+        default_value = "0.6"
+    )]
     pub(super) approx_compr_ratio: f64,
 
     /// Blocks that are held in memory until they are safe, in MiB of transactions
@@ -166,35 +213,67 @@ pub(crate) struct ChannelArgs {
 #[command(next_help_heading = "Throttling")]
 pub(crate) struct ThrottleArgs {
     /// step, linear, quadratic or pid
-    #[arg(long = "throttle.controller-type", value_name = "TYPE", default_value = "quadratic")]
+    #[arg(
+        long = "throttle.controller-type",
+        value_name = "TYPE",
+        default_value = "quadratic"
+    )]
     pub(super) controller_type: String,
 
     /// Bytes that are not safe from which on it is throttled; 0 for never
-    #[arg(long = "throttle.unsafe-da-bytes-lower-threshold", value_name = "BYTES", default_value = "3200000")]
+    #[arg(
+        long = "throttle.unsafe-da-bytes-lower-threshold",
+        value_name = "BYTES",
+        default_value = "3200000"
+    )]
     pub(super) lower_threshold: u64,
 
     /// Bytes that are not safe at which it is throttled most
-    #[arg(long = "throttle.unsafe-da-bytes-upper-threshold", value_name = "BYTES", default_value = "12800000")]
+    #[arg(
+        long = "throttle.unsafe-da-bytes-upper-threshold",
+        value_name = "BYTES",
+        default_value = "12800000"
+    )]
     pub(super) upper_threshold: u64,
 
     /// Longest transaction when throttled most
-    #[arg(long = "throttle.tx-size-lower-limit", value_name = "BYTES", default_value = "150")]
+    #[arg(
+        long = "throttle.tx-size-lower-limit",
+        value_name = "BYTES",
+        default_value = "150"
+    )]
     pub(super) tx_size_lower: u64,
 
     /// Longest transaction when throttled least
-    #[arg(long = "throttle.tx-size-upper-limit", value_name = "BYTES", default_value = "20000")]
+    #[arg(
+        long = "throttle.tx-size-upper-limit",
+        value_name = "BYTES",
+        default_value = "20000"
+    )]
     pub(super) tx_size_upper: u64,
 
     /// Most data of a block when throttled most
-    #[arg(long = "throttle.block-size-lower-limit", value_name = "BYTES", default_value = "2000")]
+    #[arg(
+        long = "throttle.block-size-lower-limit",
+        value_name = "BYTES",
+        default_value = "2000"
+    )]
     pub(super) block_size_lower: u64,
 
     /// Most data of a block at any time
-    #[arg(long = "throttle.block-size-upper-limit", value_name = "BYTES", default_value = "130000")]
+    #[arg(
+        long = "throttle.block-size-upper-limit",
+        value_name = "BYTES",
+        default_value = "130000"
+    )]
     pub(super) block_size_upper: u64,
 
     /// Block builders that are throttled as well as --l2-eth-rpc
-    #[arg(long = "throttle.additional-endpoints", value_name = "URL,...", value_delimiter = ',')]
+    #[arg(
+        long = "throttle.additional-endpoints",
+        value_name = "URL,...",
+        value_delimiter = ','
+    )]
     pub(super) additional_endpoints: Vec<String>,
 
     /// Of the PID controller
@@ -210,11 +289,19 @@ pub(crate) struct ThrottleArgs {
     pub(super) pid_kd: f64,
 
     /// Of the PID controller
-    #[arg(long = "throttle.pid-integral-max", value_name = "MAX", default_value = "1000")]
+    #[arg(
+        long = "throttle.pid-integral-max",
+        value_name = "MAX",
+        default_value = "1000"
+    )]
     pub(super) pid_integral_max: f64,
 
     /// Of the PID controller
-    #[arg(long = "throttle.pid-output-max", value_name = "MAX", default_value = "1")]
+    #[arg(
+        long = "throttle.pid-output-max",
+        value_name = "MAX",
+        default_value = "1"
+    )]
     pub(super) pid_output_max: f64,
 
     /// Of the PID controller
@@ -227,11 +314,21 @@ pub(crate) struct ThrottleArgs {
 #[command(next_help_heading = "RPC and metrics")]
 pub(crate) struct BatcherRpcArgs {
     /// Address to listen on
-    #[arg(id = "rpc_addr", long = "rpc.addr", value_name = "IP", default_value = "0.0.0.0")]
+    #[arg(
+        id = "rpc_addr",
+        long = "rpc.addr",
+        value_name = "IP",
+        default_value = "0.0.0.0"
+    )]
     pub(super) addr: IpAddr,
 
     /// Port to listen on; 0 for a free one
-    #[arg(id = "rpc_port", long = "rpc.port", value_name = "PORT", default_value = "8545")]
+    #[arg(
+        id = "rpc_port",
+        long = "rpc.port",
+        value_name = "PORT",
+        default_value = "8545"
+    )]
     pub(super) port: u16,
 
     /// Serve admin_* and txmgr_* as well
@@ -264,7 +361,12 @@ pub(crate) struct BatcherRpcArgs {
 #[command(next_help_heading = "Logging")]
 pub(crate) struct BatcherLogArgs {
     /// error, warn, info, debug, trace, or directives such as info,doppio_l1=debug
-    #[arg(id = "log_level", long = "log.level", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        id = "log_level",
+        long = "log.level",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     pub(super) level: String,
 
     /// text or terminal for people, json for programs
@@ -304,7 +406,11 @@ pub(crate) struct IgnoredArgs {
     pub(super) altda_get_timeout: Option<String>,
 
     /// op-batcher's
-    #[arg(long = "altda.max-concurrent-da-requests", value_name = "N", hide = true)]
+    #[arg(
+        long = "altda.max-concurrent-da-requests",
+        value_name = "N",
+        hide = true
+    )]
     pub(super) altda_max_concurrent: Option<u64>,
 
     /// op-batcher's

@@ -6,7 +6,7 @@ mod options;
 pub(crate) use args::{BatcherArgs, ENVIRONMENT};
 
 use crate::{
-    log, metrics,
+    check, log, metrics,
     output::{self, CommandError},
     signals,
 };
@@ -17,7 +17,6 @@ use doppio_batcher_service::{
     AdminApi, BatcherApi, BatcherChecks, BatcherService, NodeSync, Posting, Running,
     ServiceOptions, TxmgrApi, meter_call, recent_transaction,
 };
-use doppio_checks::Severity;
 use doppio_l1::{
     L1Options, L1Source,
     txmgr::{self, Signer, TxSender},
@@ -34,7 +33,7 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// What the batcher calls itself.
 const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "-doppio");
@@ -122,16 +121,9 @@ async fn serve(args: &BatcherArgs, set_log: log::SetLog) -> Result<ExitCode, Com
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let checks = checks.run(now).await;
     if args.check {
-        return Ok(output::checks(&checks));
+        return Ok(check::print(&checks));
     }
-    for check in &checks {
-        match check.severity {
-            Severity::Good => info!("{check}"),
-            Severity::Warning => warn!("{check}"),
-            Severity::Failure => error!("{check}"),
-        }
-    }
-    doppio_checks::verdict(&checks)?;
+    check::log(&checks)?;
     let node_sync = node_sync(args, &l1, &chain, account.as_ref()).await?;
     let posting = match account {
         None => Posting::Dry,

@@ -8,8 +8,10 @@
 mod admin;
 mod chain;
 mod faults;
+mod kills;
 mod net;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
 #[path = "../support/process.rs"]
 mod process;
+mod proofs;
 mod reorgs;
