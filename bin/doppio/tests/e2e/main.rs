@@ -9,6 +9,8 @@ mod admin;
 mod chain;
 mod faults;
 mod kills;
+#[allow(dead_code, reason = "each program of tests uses a part of it")]
+#[path = "../support/net.rs"]
 mod net;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
 #[path = "../support/process.rs"]
