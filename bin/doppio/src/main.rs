@@ -1,6 +1,7 @@
 //! The command line: argument parsing and wiring only.
 
 mod chain_args;
+mod devnet;
 mod engine;
 mod environment;
 mod execute;
@@ -27,6 +28,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Devnet(Box<devnet::DevnetArgs>),
     Engine(Box<engine::EngineArgs>),
     Explain(explain::ExplainArgs),
     Node(Box<node::NodeArgs>),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     let Cli { command } =
         Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match command {
+        Command::Devnet(args) => devnet::run(*args),
         Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Node(args) => node::run(&args),
