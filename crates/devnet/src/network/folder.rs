@@ -77,9 +77,8 @@ impl NetworkFolder {
     pub(crate) fn take(folder: &Path, begin_anew: bool) -> Result<Self, NetworkError> {
         let folder = std::path::absolute(folder).map_err(DevnetError::io(folder))?;
         let layout = Layout::of(&folder);
-        let io = |path: &Path| DevnetError::io(path);
         check(&layout)?;
-        fs::create_dir_all(folder.join("logs")).map_err(io(&folder))?;
+        fs::create_dir_all(folder.join("logs")).map_err(DevnetError::io(&folder))?;
         let lock = lock(&folder)?;
         if begin_anew {
             let roles = Role::ALL.map(|role| layout.data(role));
@@ -88,10 +87,10 @@ impl NetworkFolder {
                 .chain([layout.chain(), folder.join("logs")])
             {
                 if path.exists() {
-                    fs::remove_dir_all(&path).map_err(io(&path))?;
+                    fs::remove_dir_all(&path).map_err(DevnetError::io(&path))?;
                 }
             }
-            fs::create_dir_all(folder.join("logs")).map_err(io(&folder))?;
+            fs::create_dir_all(folder.join("logs")).map_err(DevnetError::io(&folder))?;
         }
         // it is the last file of the chain to be written
         let goes_on = layout.chain().join("rollup.json").exists();

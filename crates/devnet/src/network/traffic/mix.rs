@@ -132,7 +132,6 @@ impl Mix {
         };
         let wei = U256::from(self.number(4, 1_000_000) + 1);
         let call = match kind {
-            // twice the usual gas: Jovian's and Karst's rules must not matter
             Kind::Transfer => Call::transfer(to, wei),
             Kind::Token => {
                 let words = [to.into_word(), wei.into()];
