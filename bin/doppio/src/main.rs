@@ -3,6 +3,7 @@
 mod batcher;
 mod chain_args;
 mod check;
+mod devnet;
 mod engine;
 mod environment;
 mod execute;
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Batcher(Box<batcher::BatcherArgs>),
+    Devnet(Box<devnet::DevnetArgs>),
     Engine(Box<engine::EngineArgs>),
     Explain(explain::ExplainArgs),
     Node(Box<node::NodeArgs>),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match command {
         Command::Batcher(args) => batcher::run(&args),
+        Command::Devnet(args) => devnet::run(*args),
         Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Node(args) => node::run(&args),
