@@ -3,6 +3,7 @@
 //! Blocks come as opaque transaction bytes, so that chains with transaction types of their own can be
 //! followed. What an engine says of a block must have the block's hash.
 
+use crate::metered::Metered;
 use alloy_consensus::{Header, proofs::ordered_trie_root_encoded};
 use alloy_primitives::{B256, Bytes};
 use core::fmt;
@@ -125,7 +126,7 @@ impl L2Client {
     pub fn new(chain: Arc<ChainConfig>, caller: Arc<dyn Caller>) -> Self {
         Self {
             chain,
-            caller,
+            caller: Arc::new(Metered(caller)),
             recent: Mutex::default(),
             has_raw_blocks: AtomicBool::new(true),
         }

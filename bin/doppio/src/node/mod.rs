@@ -20,7 +20,7 @@ use doppio_node::{DriverOptions, SequencerOptions};
 use doppio_node_service::{
     AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource, L2Client,
     Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings,
-    Severity, meter_call,
+    Severity, meter_call, meter_l1,
 };
 use doppio_protocol::config::ChainConfig;
 use doppio_rpc::{
@@ -179,6 +179,7 @@ pub(crate) fn l1_source(args: &L1Args, chain: &ChainConfig) -> Result<L1Source, 
             header: args.beacon_header.clone(),
             slot_duration: Some(args.beacon_slot_duration_override).filter(|slot| *slot > 0),
         },
+        meter: meter_l1,
         ..L1Options::default()
     };
     Ok(L1Source::new(Arc::new(chain.rollup.clone()), options)?)
@@ -224,7 +225,8 @@ fn engine_client(args: &L2Args) -> Result<Arc<dyn Caller>, CommandError> {
         timeout: args.engine_rpc_timeout,
         ..ClientOptions::default()
     };
-    let client = Client::new(Http::new(), Target::parse(url)?, options);
+    let target = Target::parse(url).map_err(|error| format!("--l2: {error}"))?;
+    let client = Client::new(Http::new(), target, options);
     Ok(Arc::new(client.with_secret(secret)))
 }
 
