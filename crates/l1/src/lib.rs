@@ -26,6 +26,7 @@ mod pool;
 mod receipts_method;
 mod rpc;
 mod source;
+pub mod txmgr;
 
 pub use doppio_rpc::UrlError;
 pub use doppio_verify as verify;

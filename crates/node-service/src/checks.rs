@@ -2,8 +2,8 @@
 //!
 //! `--check` runs them all and prints them; a start stops at the first that fails.
 
-use crate::l2::L2Client;
 use doppio_l1::{L1Source, verify::BlockAt};
+use doppio_l2::L2Client;
 use doppio_protocol::config::{BatchAuth, ChainConfig, Fork};
 use std::{fmt, sync::Arc};
 use thiserror::Error;

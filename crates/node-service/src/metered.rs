@@ -6,16 +6,16 @@ use doppio_rpc::{CallError, Caller, Calling};
 use serde_json::Value;
 use std::{sync::Arc, time::Instant};
 
-/// Somebody who answers calls, with metrics of each.
-pub(crate) struct Metered(pub(crate) Arc<dyn Caller>);
+/// An execution engine, with metrics of each call.
+pub struct MeteredEngine(pub Arc<dyn Caller>);
 
-impl fmt::Debug for Metered {
+impl fmt::Debug for MeteredEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl Caller for Metered {
+impl Caller for MeteredEngine {
     fn name(&self) -> &str {
         self.0.name()
     }

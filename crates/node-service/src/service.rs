@@ -9,18 +9,18 @@ mod events;
 use crate::{
     command::{Command, CommandError, NodeHandle, Reply},
     da::DaSource,
-    l2::L2Client,
     lane::{Answer, Done, KINDS, Kind, Lane},
     meters::{self, Happened},
     news::{News, measure_endpoints, poll_head, poll_labels},
     persistence::{AdminState, AdminStateError},
     requests::{Setback, Sources, Visible, next_l1_block},
     safe_db::{SafeDb, SafeDbError},
-    status::{NodeStatus, SyncStatus},
+    status::{NodeStatus, sync_status},
 };
 use alloy_primitives::B256;
 use core::time::Duration;
 use doppio_l1::{Follower, FollowerOptions, L1Source};
+use doppio_l2::L2Client;
 use doppio_node::{
     Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, Millis, Next, SequencerOptions,
     Stop,
@@ -575,7 +575,7 @@ impl Service {
 
     fn publish(&self, now: Duration) {
         let new = NodeStatus {
-            sync: SyncStatus::new(
+            sync: sync_status(
                 self.driver.heads(),
                 self.driver.l1(),
                 self.driver.current_l1(),

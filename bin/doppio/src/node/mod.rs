@@ -16,11 +16,12 @@ use crate::{
 use args::L2Args;
 use doppio_derive::{FinalityOptions, SyncStartOptions};
 use doppio_l1::{BeaconOptions, L1Options, L1Source};
+use doppio_l2::L2Client;
 use doppio_node::{DriverOptions, SequencerOptions};
 use doppio_node_service::{
-    AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource, L2Client,
-    Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings,
-    Severity, meter_call, meter_l1,
+    AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource,
+    MeteredEngine, Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb,
+    SequencerSettings, Severity, meter_call, meter_l1,
 };
 use doppio_protocol::config::ChainConfig;
 use doppio_rpc::{
@@ -68,10 +69,10 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
     let embedded = embedded(args)?;
     let l2 = Arc::new(L2Client::new(
         Arc::clone(&chain),
-        match &embedded {
+        Arc::new(MeteredEngine(match &embedded {
             Some(engine) => Arc::new(engine.caller()),
             None => engine_client(&args.l2)?,
-        },
+        })),
     ));
     let checks = Checks {
         chain: &chain,

@@ -1,0 +1,1 @@
+//! The transaction manager, at its own interface.
