@@ -241,7 +241,7 @@ fn batch_transaction(
     chain: &ChainConfig,
     batcher: &Account,
     nonce: u64,
-    channel: &[u8],
+    channel: &Bytes,
 ) -> Result<(TxEnvelope, Vec<(B256, String)>), Failure> {
     let options = BatchOptions::default();
     let id = ChannelId::from_slice(&keccak256(channel)[..16]);
@@ -249,7 +249,7 @@ fn batch_transaction(
     let mut blobs = Vec::new();
     for frame in &frames {
         let blob = encode_blob(&encode_frames([frame]))?;
-        blobs.push((versioned_hash(&blob)?, hex::encode_prefixed(&**blob)));
+        blobs.push((versioned_hash(&blob)?, hex::encode_prefixed(*blob)));
     }
     let transaction = TxEip4844 {
         chain_id: chain.rollup.l1_chain_id,

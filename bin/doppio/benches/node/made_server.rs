@@ -117,7 +117,7 @@ impl MadeServer {
             "latest" => Some(head),
             "safe" => Some(head - 4),
             "finalized" => Some(head - 8),
-            hash if hash.len() == 66 => self.by_hash.get(&hash.parse().ok()?).copied(),
+            hash if hash.len() == 66 => self.by_hash.get(&hash.parse::<B256>().ok()?).copied(),
             number => usize::from_str_radix(number.strip_prefix("0x")?, 16).ok(),
         };
         let null = || "null".to_owned();
