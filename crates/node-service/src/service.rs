@@ -11,7 +11,7 @@ use crate::{
     da::DaSource,
     lane::{Answer, Done, KINDS, Kind, Lane},
     meters::{self, Happened},
-    news::{News, poll_head, poll_labels},
+    news::{News, measure_endpoints, poll_head, poll_labels},
     persistence::{AdminState, AdminStateError},
     requests::{Setback, Sources, Visible, next_l1_block},
     safe_db::{SafeDb, SafeDbError},
@@ -231,7 +231,8 @@ impl Service {
         let l1 = self.sources.l1.clone();
         let polling = self.options.polling;
         let heads = tokio::spawn(poll_head(l1.clone(), polling.head, sender.clone()));
-        let labels = tokio::spawn(poll_labels(l1, polling.epoch, sender));
+        let labels = tokio::spawn(poll_labels(l1.clone(), polling.epoch, sender));
+        let endpoints = tokio::spawn(measure_endpoints(l1));
         let result = loop {
             let wake = match self.go_on() {
                 Ok(wake) => wake,
@@ -267,6 +268,7 @@ impl Service {
         };
         heads.abort();
         labels.abort();
+        endpoints.abort();
         if let Err(error) = &result {
             error!(%error, "the node stops");
         }

@@ -5,12 +5,12 @@
 //! Without npm's packages the tests say loudly that nothing was tested.
 
 mod faults;
-mod operation;
-mod posting;
-mod poster;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
 #[path = "../support/net.rs"]
 mod net;
+mod operation;
+mod poster;
+mod posting;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
 #[path = "../support/process.rs"]
 mod process;

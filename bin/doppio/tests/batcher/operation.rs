@@ -35,7 +35,11 @@ async fn it_starts_stops_and_flushes_when_told_and_a_dry_run_says_what_it_would_
         &net,
         &net.folder,
         "dry-run",
-        &["--dry-run", "--data-availability-type=blobs", "--max-channel-duration=1"],
+        &[
+            "--dry-run",
+            "--data-availability-type=blobs",
+            "--max-channel-duration=1",
+        ],
     );
     batcher.ready(&net).await;
     let call = async |method: &str, params: Value| batcher.call(method, params).await;
@@ -63,7 +67,9 @@ async fn it_starts_stops_and_flushes_when_told_and_a_dry_run_says_what_it_would_
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert_eq!(net.batcher_nonce().await, stopped_at, "it posts no more");
     // throttling
-    let info = call("admin_getThrottleController", json!([])).await.unwrap();
+    let info = call("admin_getThrottleController", json!([]))
+        .await
+        .unwrap();
     assert_eq!(info["type"], "quadratic");
     assert_eq!(info["lower_threshold"], 3_200_000);
     call("admin_setThrottleController", json!(["linear"]))
@@ -73,10 +79,16 @@ async fn it_starts_stops_and_flushes_when_told_and_a_dry_run_says_what_it_would_
     assert!(error.unwrap_err().contains("without configuration"));
     let error = call("admin_setThrottleController", json!(["cubic"])).await;
     assert!(error.unwrap_err().contains("must be one of"));
-    let info = call("admin_getThrottleController", json!([])).await.unwrap();
+    let info = call("admin_getThrottleController", json!([]))
+        .await
+        .unwrap();
     assert_eq!(info["type"], "linear");
-    call("admin_resetThrottleController", json!([])).await.unwrap();
-    let info = call("admin_getThrottleController", json!([])).await.unwrap();
+    call("admin_resetThrottleController", json!([]))
+        .await
+        .unwrap();
+    let info = call("admin_getThrottleController", json!([]))
+        .await
+        .unwrap();
     assert_eq!(info["type"], "quadratic");
     // fees
     call("txmgr_setMinPriorityFee", json!([2_000_000_000_u64]))
@@ -130,10 +142,23 @@ async fn a_configuration_that_cannot_work_is_refused_with_what_to_change() {
         (&[&wrong], "SystemConfig"),
         (&[poor], "no ether"),
         (&[], "exactly one of --private-key"),
-        (&[&right, "--target-num-frames=7", "--data-availability-type=blobs"], "at most 6"),
-        (&[&right, "--max-channel-duration=100000000"], "seq_window_size"),
+        (
+            &[
+                &right,
+                "--target-num-frames=7",
+                "--data-availability-type=blobs",
+            ],
+            "at most 6",
+        ),
+        (
+            &[&right, "--max-channel-duration=100000000"],
+            "seq_window_size",
+        ),
         (&[&right, "--batch-type=2"], "--batch-type 2: take one of"),
-        (&[&right, &two], "each rollup node needs its execution engine"),
+        (
+            &[&right, &two],
+            "each rollup node needs its execution engine",
+        ),
         (&[&right, &l2_as_l1], "--l1-eth-rpc is chain"),
     ];
     for (flags, expected) in cases {
@@ -147,7 +172,11 @@ async fn a_configuration_that_cannot_work_is_refused_with_what_to_change() {
             .until("it ends", async || process.ended().ok_or(process.log()))
             .await;
         let log = process.log();
-        assert_eq!(status.success(), flags.contains(&"--check"), "{flags:?}: {log}");
+        assert_eq!(
+            status.success(),
+            flags.contains(&"--check"),
+            "{flags:?}: {log}"
+        );
         assert!(log.contains(expected), "{flags:?}: {log}");
         std::fs::remove_file(net.folder.path("refused.log")).unwrap();
     }

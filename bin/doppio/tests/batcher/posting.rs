@@ -61,7 +61,10 @@ async fn what_is_posted_as_calldata_or_blobs_is_derived_by_a_second_node() {
         return;
     };
     let kinds: [&[&str]; 4] = [
-        &["--data-availability-type=calldata", "--max-l1-tx-size-bytes=9000"],
+        &[
+            "--data-availability-type=calldata",
+            "--max-l1-tx-size-bytes=9000",
+        ],
         &[
             "--data-availability-type=blobs",
             "--batch-type=1",
@@ -73,7 +76,11 @@ async fn what_is_posted_as_calldata_or_blobs_is_derived_by_a_second_node() {
             "--target-num-frames=3",
             "--max-pending-tx=3",
         ],
-        &["--data-availability-type=auto", "--batch-type=1", "--compression-algo=adaptive"],
+        &[
+            "--data-availability-type=auto",
+            "--batch-type=1",
+            "--compression-algo=adaptive",
+        ],
     ];
     let mut before = posted(&net).await;
     for (index, flags) in (0u8..).zip(kinds) {
@@ -82,7 +89,9 @@ async fn what_is_posted_as_calldata_or_blobs_is_derived_by_a_second_node() {
         // more than a frame of calldata, and nothing that compresses
         let call = Call::data(user.account().address, noise(index, 20_000));
         let hash = user.send(&call).await.unwrap();
-        let receipt = user.rpc().wait_for(hash, std::time::Duration::from_secs(30));
+        let receipt = user
+            .rpc()
+            .wait_for(hash, std::time::Duration::from_secs(30));
         let number = receipt.await.unwrap().succeeded().unwrap().block_number;
         net.safe(number).await;
         net.assert_same(number).await;

@@ -3,7 +3,7 @@
 //!
 //! One node sequences, with the embedded engine; the other derives the chain from L1 alone. A small
 //! batcher of `doppio-devnet` posts what the first one made. Without npm's packages the tests say loudly
-//! that nothing was tested.
+//! that nothing was tested. The recorded chains are followed as well, with their L1 served over HTTP.
 
 mod admin;
 mod chain;
@@ -16,4 +16,7 @@ mod net;
 #[path = "../support/process.rs"]
 mod process;
 mod proofs;
+mod recorded;
+#[path = "../support/recorded_node.rs"]
+mod recorded_node;
 mod reorgs;
