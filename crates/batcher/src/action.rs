@@ -143,7 +143,7 @@ pub enum ResendReason {
 }
 
 /// What happened, for logs and metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// It posts.
     Started,

@@ -1,14 +1,22 @@
 //! The batcher of an OP Stack rollup, as one pure state machine: which L2 blocks go to L1, in which
 //! transactions, in which order.
+//!
+//! [`Batcher`] is the entry. It is told what happened ([`Event`]) and says what is to be done
+//! ([`Action`]); it does not await, read a clock, draw a random number or open a socket.
 
 mod action;
 mod batcher;
+mod block;
+mod da_size;
 mod encode;
 mod event;
 mod options;
+mod posting;
 mod route;
 mod status;
 mod sync;
+mod throttle;
+mod window;
 
 pub use action::{
     Action, CloseReason, DaLimits, LoadId, Payload, Report, ResendReason, Submission, TxId,

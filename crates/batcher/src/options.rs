@@ -135,13 +135,13 @@ pub struct ThrottleOptions {
     pub lower_threshold: u64,
     /// Unsafe bytes from which on they are fully.
     pub upper_threshold: u64,
-    /// Largest transaction when throttled fully.
+    /// Largest transaction when throttled fully; 0 for no limit ever.
     pub tx_size_lower: u64,
     /// Largest transaction when throttled the least.
     pub tx_size_upper: u64,
-    /// Largest block when throttled fully.
+    /// Largest block when throttled fully; 0 for no limit ever.
     pub block_size_lower: u64,
-    /// Largest block when not throttled; 0 for no limit then.
+    /// Largest block when not throttled.
     pub block_size_upper: u64,
 }
 
@@ -336,7 +336,7 @@ pub enum OptionsError {
         needed: u64,
     },
     /// Throttling between thresholds or sizes in the wrong order.
-    #[error("throttle.{0}: the lower value is above the upper one")]
+    #[error("throttle.{0}: the lower value is not below the upper one")]
     Throttle(&'static str),
     /// A PID controller with numbers that are none.
     #[error("throttle.pid: gains, integral-max, output-max and sample-time must be positive")]
@@ -482,19 +482,15 @@ impl BatcherOptions {
 
 impl ThrottleOptions {
     fn check(&self) -> Result<(), OptionsError> {
-        for (name, lower, upper) in [
-            (
-                "unsafe-da-bytes thresholds",
-                self.lower_threshold,
-                self.upper_threshold,
-            ),
-            ("tx-size limits", self.tx_size_lower, self.tx_size_upper),
-        ] {
-            if lower > upper {
-                return Err(OptionsError::Throttle(name));
-            }
+        let is_step = self.controller == ThrottleController::Step;
+        let is_wrong = |lower: u64, upper: u64| lower > 0 && lower >= upper;
+        if is_wrong(self.lower_threshold, self.upper_threshold) {
+            return Err(OptionsError::Throttle("unsafe-da-bytes thresholds"));
         }
-        if self.block_size_upper != 0 && self.block_size_lower > self.block_size_upper {
+        if !is_step && is_wrong(self.tx_size_lower, self.tx_size_upper) {
+            return Err(OptionsError::Throttle("tx-size limits"));
+        }
+        if is_wrong(self.block_size_lower, self.block_size_upper) {
             return Err(OptionsError::Throttle("block-size limits"));
         }
         match self.controller {

@@ -16,7 +16,8 @@ pub struct Status {
     /// Blocks held, those in channels too.
     pub loaded_blocks: u64,
     /// Bytes held: blocks and channels. At most
-    /// [`BatcherOptions::max_loaded_bytes`](crate::BatcherOptions::max_loaded_bytes) and one block.
+    /// [`BatcherOptions::max_loaded_bytes`](crate::BatcherOptions::max_loaded_bytes) one block and
+    /// one channel.
     pub loaded_bytes: u64,
     /// The newest block held (`refs` of type `loaded`); none if none is.
     pub newest_loaded: Option<u64>,
