@@ -73,6 +73,11 @@ impl SendState {
         self.is_mined = false;
     }
 
+    /// The nonce is not used after all.
+    pub const fn nonce_is_free(&mut self) {
+        self.nonce_too_low = 0;
+    }
+
     /// It waits for the transactions before it, so that its time in no pool does not count, nor does
     /// what it was refused for.
     pub const fn waits(&mut self, deadline: Millis) {

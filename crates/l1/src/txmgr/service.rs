@@ -444,6 +444,7 @@ async fn encode(
 }
 
 /// What transactions with blobs gave in the newest blocks.
+// spec: opstack-2026-09 7 *8
 async fn blob_tip(
     source: &L1Source,
     tips: &Mutex<BTreeMap<u64, Vec<u128>>>,

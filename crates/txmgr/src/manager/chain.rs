@@ -369,6 +369,7 @@ impl TxManager {
         };
         if !is_used {
             slot.missing_since = None;
+            slot.state.nonce_is_free();
             return;
         }
         slot.state.refused(PublishFailure::NonceTooLow);
@@ -385,7 +386,10 @@ impl TxManager {
     /// A nonce is used, and not by us.
     fn taken(&mut self, nonce: u64) {
         if self.requeue(nonce) {
-            return;
+            let used = self.account.map_or(0, |account| account.latest);
+            self.actions
+                .push_back(Action::Notice(Notice::AccountShared { nonce }));
+            return self.add_foreign(used.max(nonce.saturating_add(1)));
         }
         let height = self.head.map_or(0, |head| head.block.number);
         if let Some(place) = self.place(nonce) {

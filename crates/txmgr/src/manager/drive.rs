@@ -114,7 +114,8 @@ impl TxManager {
     }
 
     fn has_room(&self) -> bool {
-        let open = self.slots.iter().filter(|slot| !slot.has_ended).count() as u64;
+        let is_open = |slot: &&Slot| slot.owner.is_some() && !slot.has_ended;
+        let open = self.slots.iter().filter(is_open).count() as u64;
         self.options.max_pending == 0 || open < self.options.max_pending
     }
 

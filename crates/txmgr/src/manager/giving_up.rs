@@ -136,7 +136,7 @@ impl TxManager {
 
     /// A pool has transactions of the account of the other kind. If they are none of ours, they are
     /// replaced by one that does nothing, of their kind, under the nonce that is next.
-    // spec: opstack 7.1
+    // spec: opstack 7.1 *3
     pub(super) fn clear_pool(&mut self, nonce: u64) {
         let Some(place) = self.place(nonce) else {
             return;
@@ -163,10 +163,11 @@ impl TxManager {
         if let Some(id) = slot.id() {
             self.give_up(id, &FailReason::AlreadyReserved);
         }
+        let is_free = self.next_nonce == Some(nonce);
         match self.slot(nonce) {
             // Some pool may have it after all, so it is cancelled as what it is.
             Some(slot) => slot.state.waits(u64::MAX),
-            None if self.next_nonce == Some(nonce) => {
+            None if is_free => {
                 let state = SendState::new(self.options.safe_abort_nonce_too_low_count, u64::MAX);
                 let content = Content::nothing(address, other);
                 let mut slot = Slot::new(nonce, None, content, state);
