@@ -11,7 +11,7 @@ use std::{
 
 /// The crates whose verdicts every node must share. Those that do not exist yet are listed, so
 /// that nobody forgets them.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "doppio-batcher",
     "doppio-protocol",
     "doppio-compression",
@@ -19,6 +19,7 @@ const PURE: [&str; 10] = [
     "doppio-explain",
     "doppio-node",
     "doppio-verify",
+    "doppio-txmgr",
     "doppio-bn254",
     "doppio-eigenda",
     "doppio-espresso",

@@ -158,6 +158,27 @@ impl Net {
         ));
     }
 
+    /// Kills an op-geth as `kill -9` does, and starts it again on what it had written down: how many
+    /// blocks it has lost.
+    pub(crate) fn kill_op_geth(&mut self, engine: usize) -> u64 {
+        let status = self.nodes[engine]
+            .rpc
+            .call("optimism_syncStatus", json!([]));
+        let told = number(&status["unsafe_l2"]["number"]);
+        let engine = &mut self.engines[engine];
+        engine.process.kill_and_restart();
+        let rpc = engine.rpc;
+        let head = self.deadline.wait("op-geth answers again", || {
+            rpc.try_call("eth_blockNumber", json!([]))
+        });
+        let head = number(&head);
+        say(&format!(
+            "the {} was killed after block {told}, and is back at block {head}",
+            engine.name
+        ));
+        told.saturating_sub(head)
+    }
+
     fn assert_running(&mut self) {
         self.l1.assert_running();
         self.batcher.assert_running();

@@ -20,6 +20,7 @@ mod peers;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/rpc.rs"]
 mod rpc;
 mod users;
 
@@ -172,4 +173,28 @@ fn op_node_follows_what_doppio_sequences() {
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
     }
+}
+
+/// `RestartOpGeth` of op-node's end-to-end tests: op-geth keeps its newest blocks in memory, so a killed
+/// one comes back with an old head. Our node finds that out and goes on, and what others derive is one
+/// chain.
+#[test]
+fn doppio_goes_on_with_an_op_geth_that_was_killed_and_has_lost_blocks() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "op-geth-is-killed",
+        forks: JOVIAN_SOON,
+        blobs: true,
+        behind: 140,
+        engines: [EngineKind::OpGeth, EngineKind::OpGeth],
+        nodes: [NodeKind::Doppio, NodeKind::Doppio],
+    };
+    run(&plan, |net| {
+        let mut lost = 0;
+        for (engine, height) in [(0, 40), (1, 60), (0, 120), (1, 150)] {
+            net.wait_for(engine, "unsafe_l2", height);
+            lost += net.kill_op_geth(engine);
+        }
+        assert!(lost > 0, "op-geth kept everything: nothing was tested");
+    });
 }
