@@ -3,10 +3,12 @@
 use crate::support::{block, chain, folder, on_demand, source, start};
 use alloy_primitives::{Address, U256};
 use doppio_devnet::{
-    Account, Call, DevL1Options, DevnetError, L1_CHAIN_ID, Mining, ROLLUP_START, Reorg, SidecarForm,
+    Account, Call, DevL1Options, DevnetError, L1_CHAIN_ID, Mining, ROLLUP_START, Reorg, Rpc,
+    SidecarForm,
 };
 use doppio_l1::{Follower, FollowerOptions, L1Event, verify::BlockAt};
 use doppio_protocol::blob::encode_blob;
+use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn now() -> u64 {
