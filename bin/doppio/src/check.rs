@@ -62,7 +62,7 @@ pub(crate) fn folder(name: &'static str, path: &Path, flag: &str) -> Check {
 
 /// The nearest folder above a path that exists.
 fn existing_parent(path: &Path) -> Option<&Path> {
-    let mut parents = path.ancestors().skip(1);
+    let parents = path.ancestors().skip(1);
     parents
         .map(|parent| {
             if parent.as_os_str().is_empty() {
