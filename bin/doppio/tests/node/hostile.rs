@@ -106,27 +106,28 @@ fn fields(answer: &Value) -> BTreeMap<String, String> {
     fields
 }
 
-/// What is known of the endpoints' answers: which fields are covered.
-type Fields = BTreeMap<(Kind, String), bool>;
+/// What is known of the endpoints' answers: which fields are covered, and the first L1 block that has
+/// each.
+type Fields = BTreeMap<(Kind, String), (bool, usize)>;
 
 /// What an honest node would answer, at all heights: all fields, and whether they are covered.
 fn all_fields(recorded: &Recorded) -> Fields {
     let mut known = Fields::new();
-    let mut add = |kind: Kind, answer: &Value| {
+    let mut add = |height: usize, kind: Kind, answer: &Value| {
         let entry = entry(kind, answer);
         for (field, pointer) in fields(answer) {
             let covered = is_covered(kind, &entry, &pointer);
-            known.entry((kind, field)).or_insert(covered);
+            known.entry((kind, field)).or_insert((covered, height));
         }
     };
-    for entry in &recorded.chain.blocks {
-        add(Kind::Block, &entry["block"]);
-        add(Kind::Receipts, &entry["receipts"]);
+    for (height, entry) in recorded.chain.blocks.iter().enumerate() {
+        add(height, Kind::Block, &entry["block"]);
+        add(height, Kind::Receipts, &entry["receipts"]);
         let mut header = entry["block"].clone();
         for tx in header["transactions"].as_array_mut().unwrap() {
             *tx = tx["hash"].clone();
         }
-        add(Kind::Header, &header);
+        add(height, Kind::Header, &header);
     }
     known
 }
@@ -191,9 +192,12 @@ fn follow(chain: &str, test: &str) -> Option<()> {
         },
     );
     let known = all_fields(&recorded);
-    let liars: Vec<Liar> = known
-        .iter()
-        .filter(|(_, covered)| **covered)
+    // Whoever finds nothing to lie about ends the search for an answer: so they stand in the order in
+    // which their fields come.
+    let mut covered: Vec<_> = known.iter().filter(|(_, (covered, _))| *covered).collect();
+    covered.sort_by_key(|((kind, _), (_, first))| (*first, *kind));
+    let liars: Vec<Liar> = covered
+        .into_iter()
         .map(|((kind, field), _)| Liar::start(&honest, *kind, field))
         .collect();
     // one falsifies all that nobody should read, in all answers
@@ -246,7 +250,10 @@ fn follow(chain: &str, test: &str) -> Option<()> {
         beacon.extend(liars.map(|liar| &*liar.proxy.url));
         beacon.push(&honest.url);
     }
-    let mut node = recorded.start("node", recorded.command("data", &l1, &beacon));
+    let mut command = recorded.command("data", &l1, &beacon);
+    // one question at a time, for the same reason
+    command.args(["--l1.max-concurrency", "1"]);
+    let mut node = recorded.start("node", command);
     recorded.assert_derived(&mut node);
     // and all that is recorded of L1 has been asked for
     let last = recorded.chain.blocks.len() as u64 - 1;

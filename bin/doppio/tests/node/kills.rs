@@ -26,9 +26,12 @@ fn derived(log: &str) -> Vec<u64> {
         .collect()
 }
 
-/// Lets a node derive a chain, and kills it at moments that follow from a seed. Whether it
-/// `keeps_heads`: all that it derived is still there, but for a block at most.
-fn survive(chain: &str, keeps_heads: bool) {
+/// Lets a node derive a chain, and kills it at moments that follow from a seed. All that it derived must
+/// still be there, but for a block at most.
+///
+/// Not for `hostile-inbox`: a batch there comes before its time and is dropped for good, but fits for
+/// whoever begins just before it, op-node included (`recorded`: `mid_chain.rs`).
+fn survive(chain: &str) {
     let Some(recorded) = Recorded::open(chain, &format!("kills-{chain}")) else {
         return;
     };
@@ -56,10 +59,7 @@ fn survive(chain: &str, keeps_heads: bool) {
         let after = node.heads(HEADS).unwrap();
         assert!(after[2] >= finalized, "{before:?}, then {after:?}");
         // what was derived last becomes durable with the next block
-        assert!(
-            !keeps_heads || after[0] + 1 >= unsafe_head,
-            "{before:?}, then {after:?}"
-        );
+        assert!(after[0] + 1 >= unsafe_head, "{before:?}, then {after:?}");
         let log = node.process.log();
         let again = derived(&log[said..]).into_iter().min();
         assert!(
@@ -79,7 +79,7 @@ fn survive(chain: &str, keeps_heads: bool) {
         assert_eq!(found["safeHead"], line["safe"], "after L1 block {number}");
         known += 1;
     }
-    assert!(known > 100, "{known}");
+    assert!(known > 50, "{known}");
     say(&format!(
         "killed on the way at safe heads {deaths_on_the_way:?} of {last}"
     ));
@@ -89,13 +89,11 @@ fn survive(chain: &str, keeps_heads: bool) {
 /// What is final is never derived again, no head goes back, and the chain is op-node's.
 #[test]
 fn a_node_that_is_killed_while_it_derives_goes_on_where_it_was() {
-    survive("calldata-singular-zlib", true);
+    survive("calldata-singular-zlib");
 }
 
-/// Here blocks were replaced because their batches hold what cannot be executed. Such a batch is derived
-/// again from what is not final, and differs from the block in its place until the engine has refused it
-/// once more; as in op-node, the blocks after it are made again then.
+/// Through all forks, from Regolith to Jovian.
 #[test]
-fn a_node_that_is_killed_among_invalid_batches_comes_to_the_same_chain() {
-    survive("hostile-inbox", false);
+fn a_node_that_is_killed_while_forks_activate_goes_on_where_it_was() {
+    survive("all-forks-calldata");
 }
