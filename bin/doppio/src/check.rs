@@ -1,7 +1,7 @@
 //! `--check` of every role: what can be looked at on this machine, and how checks are printed.
 
-use crate::output;
-use doppio_node_service::{Check, Checks, Severity};
+use crate::output::{self, CommandError};
+use doppio_checks::{Check, Severity, verdict};
 use doppio_rpc::JwtSecret;
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
     path::Path,
     process::ExitCode,
 };
+use tracing::{error, info, warn};
 
 /// Prints checks with their remedies; success if the role would start.
 pub(crate) fn print(checks: &[Check]) -> ExitCode {
@@ -24,10 +25,26 @@ pub(crate) fn print(checks: &[Check]) -> ExitCode {
             output::line(format!("        {}", check.remedy));
         }
     }
-    match Checks::verdict(checks) {
+    match verdict(checks) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Says in the log what checks found.
+///
+/// # Errors
+///
+/// The first that forbids a start.
+pub(crate) fn log(checks: &[Check]) -> Result<(), CommandError> {
+    for check in checks {
+        match check.severity {
+            Severity::Good => info!("{check}"),
+            Severity::Warning => warn!("{check}"),
+            Severity::Failure => error!("{check}"),
+        }
+    }
+    Ok(verdict(checks)?)
 }
 
 /// Whether files can be written in a folder, or it can be made. Nothing is left behind.

@@ -2,8 +2,8 @@
 
 use crate::chain::chains;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
+use doppio_l2::L2Client;
 use doppio_node::{EngineAnswer, EngineCall, engine_answer};
-use doppio_node_service::L2Client;
 use doppio_protocol::l2::L2Block;
 use doppio_rpc::{CallError, Caller, Calling, RpcError};
 use doppio_verify::{

@@ -7,6 +7,7 @@ use crate::{
     endpoint::{Endpoint, EndpointStatus},
     failure::{Failure, L1Error, OptionsError},
     fetch::{Blocks, ChainId, Fetched, Headers, Proof},
+    meter::CacheKind,
     options::L1Options,
     pool::{Job, Pool},
     verify::{AccountProof, BlockAt, BlockJson, CheckedHeader, Label},
@@ -58,14 +59,28 @@ impl L1Source {
             .endpoints
             .iter()
             .map(|url| {
-                let target = Target::parse(url)?;
+                let target = Target::parse(url);
+                let target = target.map_err(|error| OptionsError::Url {
+                    flag: "--l1",
+                    error,
+                })?;
                 Ok(Arc::new(Endpoint::new(http.clone(), target, &options)))
             })
             .collect::<Result<_, OptionsError>>()?;
         let beacon = Beacon::new(http, &options)?;
         let caches = Caches {
-            blocks: Cache::new(options.cache_blocks, options.cache_bytes),
-            headers: Cache::new(options.cache_blocks, options.cache_blocks * HEADER_BYTES),
+            blocks: Cache::new(
+                CacheKind::Blocks,
+                options.cache_blocks,
+                options.cache_bytes,
+                options.meter,
+            ),
+            headers: Cache::new(
+                CacheKind::Headers,
+                options.cache_blocks,
+                options.cache_blocks.saturating_mul(HEADER_BYTES),
+                options.meter,
+            ),
         };
         Ok(Self {
             inner: Arc::new(Inner {
@@ -81,6 +96,10 @@ impl L1Source {
 
     pub(crate) fn options(&self) -> &L1Options {
         &self.inner.options
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
     }
 
     fn caches(&self) -> MutexGuard<'_, Caches> {

@@ -4,13 +4,12 @@
 
 use crate::{
     command::{CommandError, NodeHandle},
-    l2::L2Error,
     safe_db::{BecameSafe, SafeDb, SafeDbError},
-    status::SyncStatus,
 };
 use alloy_primitives::{B256, keccak256};
 use core::fmt;
 use doppio_l1::verify::BlockAt;
+use doppio_l2::SyncStatus;
 use doppio_protocol::{
     L2BlockRef, block::BlockId, config::Fork, output::OutputV0, payload::ExecutionPayload,
 };
@@ -35,12 +34,6 @@ fn at(place: impl fmt::Display, error: RpcError) -> RpcError {
     RpcError {
         message: format!("{place}: {}", error.message),
         ..error
-    }
-}
-
-impl From<L2Error> for RpcError {
-    fn from(error: L2Error) -> Self {
-        failed(error)
     }
 }
 
@@ -77,7 +70,12 @@ impl NodeApi {
         let mut status = self.node.sync_status();
         let mut block = None;
         for _ in 0..SNAPSHOTS {
-            block = self.node.l2.block_ref(BlockAt::Number(number)).await?;
+            block = self
+                .node
+                .l2
+                .block_ref(BlockAt::Number(number))
+                .await
+                .map_err(failed)?;
             let after = self.node.sync_status();
             let is_settled = number <= status.finalized_l2.number
                 || status.unsafe_l2.hash == after.unsafe_l2.hash;
@@ -90,7 +88,7 @@ impl NodeApi {
     }
 
     async fn output(&self, block: &L2BlockRef) -> Result<OutputV0, RpcError> {
-        let output = self.node.l2.output(block.hash).await?;
+        let output = self.node.l2.output(block.hash).await.map_err(failed)?;
         output.ok_or_else(|| RpcError::failed("not found"))
     }
 

@@ -2,88 +2,11 @@
 //!
 //! `--check` runs them all and prints them; a start stops at the first that fails.
 
-use crate::l2::L2Client;
+use doppio_checks::Check;
 use doppio_l1::{L1Source, verify::BlockAt};
+use doppio_l2::L2Client;
 use doppio_protocol::config::{BatchAuth, ChainConfig, CommitmentType, Fork};
-use std::{fmt, sync::Arc};
-use thiserror::Error;
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// It holds.
-    Good,
-    /// It may become a problem.
-    Warning,
-    /// The node must not start.
-    Failure,
-}
-
-/// A check, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What was looked at.
-    pub name: &'static str,
-    /// How it is.
-    pub severity: Severity,
-    /// What was found.
-    pub found: String,
-    /// What to do about it; empty if nothing.
-    pub remedy: String,
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.found)?;
-        if !self.remedy.is_empty() {
-            write!(f, ". {}", self.remedy)?;
-        }
-        Ok(())
-    }
-}
-
-impl Check {
-    /// It holds.
-    pub fn good(name: &'static str, found: impl Into<String>) -> Self {
-        Self {
-            name,
-            severity: Severity::Good,
-            found: found.into(),
-            remedy: String::new(),
-        }
-    }
-
-    /// It does not hold, and nothing may start.
-    pub fn failure(
-        name: &'static str,
-        found: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            name,
-            severity: Severity::Failure,
-            found: found.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    /// It may become a problem.
-    pub fn warning(
-        name: &'static str,
-        found: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::failure(name, found, remedy)
-        }
-    }
-}
-
-/// A check that failed.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct CheckFailure(pub Check);
+use std::sync::Arc;
 
 /// What is checked against what.
 #[derive(Debug)]
@@ -111,19 +34,6 @@ impl Checks<'_> {
         checks.push(self.engine_methods(now).await);
         checks.push(self.inbox_code().await);
         checks
-    }
-
-    /// The first that forbids a start, as an error.
-    ///
-    /// # Errors
-    ///
-    /// The check.
-    pub fn verdict(checks: &[Check]) -> Result<(), CheckFailure> {
-        let failed = |check: &&Check| check.severity == Severity::Failure;
-        match checks.iter().find(failed) {
-            None => Ok(()),
-            Some(check) => Err(CheckFailure(check.clone())),
-        }
     }
 
     /// Those that need nobody's answer.

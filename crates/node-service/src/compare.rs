@@ -6,10 +6,11 @@
 //! calls final, each time it changes. A difference between unsafe blocks may be a reorganisation that one
 //! node has seen and the other has not yet. One between safe blocks is never right.
 
-use crate::{command::NodeHandle, meters, status::SyncStatus};
+use crate::{command::NodeHandle, meters};
 use alloy_primitives::B256;
 use core::{fmt, time::Duration};
 use doppio_l1::verify::BlockAt;
+use doppio_l2::SyncStatus;
 use doppio_protocol::{L2BlockRef, block::BlockId};
 use doppio_rpc::{CallError, Caller};
 use serde::Deserialize;

@@ -5,8 +5,8 @@ use super::{
     embedded::Database,
 };
 use crate::check::{self, Addresses};
+use doppio_checks::Check;
 use doppio_engine::{Genesis, Store, StoreError};
-use doppio_node_service::Check;
 use std::{fs, net::SocketAddr};
 
 /// What can be offered over HTTP and WebSocket.

@@ -6,7 +6,8 @@ use crate::{
     engine::{check_addresses, check_database, check_namespaces},
     output::CommandError,
 };
-use doppio_node_service::{AdminState, Check, Checks};
+use doppio_checks::{Check, verdict};
+use doppio_node_service::AdminState;
 use std::net::SocketAddr;
 
 /// Files, folders and addresses; and whether there is an engine to go on with.
@@ -17,7 +18,7 @@ pub(super) fn local(args: &NodeArgs) -> Result<(Vec<Check>, bool), CommandError>
     if let Some(database) = &database {
         checks.extend(check_database(database));
     }
-    let has_engine = Checks::verdict(&checks).is_ok();
+    let has_engine = verdict(&checks).is_ok();
     if database.is_some() {
         checks.extend(check_namespaces(serve));
     }

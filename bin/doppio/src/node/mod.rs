@@ -17,11 +17,12 @@ use crate::{
 use args::L2Args;
 use doppio_derive::{FinalityOptions, SyncStartOptions};
 use doppio_l1::{BeaconOptions, L1Options, L1Source};
+use doppio_l2::L2Client;
 use doppio_node::{DriverOptions, SequencerOptions};
 use doppio_node_service::{
-    AdminApi, AdminState, Checks, CompareOptions, Comparison, DaOptions, DaSource, L2Client, Node,
-    NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings, Severity,
-    meter_call,
+    AdminApi, AdminState, Checks, CompareOptions, Comparison, DaOptions, DaSource, MeteredEngine,
+    Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings,
+    meter_call, meter_l1,
 };
 use doppio_protocol::config::ChainConfig;
 use doppio_rpc::{
@@ -35,7 +36,7 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// What the node calls itself.
 const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "-doppio");
@@ -78,10 +79,10 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
     let embedded = embedded(args)?;
     let l2 = Arc::new(L2Client::new(
         Arc::clone(&chain),
-        match &embedded {
+        Arc::new(MeteredEngine(match &embedded {
             Some(engine) => Arc::new(engine.caller()),
             None => engine_client(&args.l2)?,
-        },
+        })),
     ));
     let checks = Checks {
         chain: &chain,
@@ -96,14 +97,7 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
         local.extend(checks);
         return Ok(crate::check::print(&local));
     }
-    for check in &checks {
-        match check.severity {
-            Severity::Good => info!("{check}"),
-            Severity::Warning => warn!("{check}"),
-            Severity::Failure => error!("{check}"),
-        }
-    }
-    Checks::verdict(&checks)?;
+    crate::check::log(&checks)?;
     let da = match &args.altda.da_server {
         None => None,
         Some(server) => Some(DaSource::new(&DaOptions {
@@ -190,6 +184,7 @@ pub(crate) fn l1_source(args: &L1Args, chain: &ChainConfig) -> Result<L1Source, 
             header: args.beacon_header.clone(),
             slot_duration: Some(args.beacon_slot_duration_override).filter(|slot| *slot > 0),
         },
+        meter: meter_l1,
         ..L1Options::default()
     };
     Ok(L1Source::new(Arc::new(chain.rollup.clone()), options)?)
@@ -240,7 +235,8 @@ fn engine_client(args: &L2Args) -> Result<Arc<dyn Caller>, CommandError> {
         timeout: args.engine_rpc_timeout,
         ..ClientOptions::default()
     };
-    let client = Client::new(Http::new(), Target::parse(url)?, options);
+    let target = Target::parse(url).map_err(|error| format!("--l2: {error}"))?;
+    let client = Client::new(Http::new(), target, options);
     Ok(Arc::new(client.with_secret(secret)))
 }
 
