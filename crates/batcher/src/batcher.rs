@@ -90,6 +90,8 @@ pub struct Batcher {
     is_open_said: bool,
     /// How often a channel was not derived since the safe head moved.
     not_derived: u32,
+    /// No channel is closed before L1 is so high.
+    hold_until: u64,
     /// The newest safe head.
     safe: u64,
     window_said: WindowSaid,
@@ -146,6 +148,7 @@ impl Batcher {
             flush: None,
             is_open_said: false,
             not_derived: 0,
+            hold_until: 0,
             safe: 0,
             window_said: WindowSaid::default(),
             posting: Posting::new(options.seed),

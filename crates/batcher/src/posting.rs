@@ -92,6 +92,13 @@ impl Posting {
         self.channels.iter().map(|c| c.data.len() as u64).sum()
     }
 
+    /// Whether one more transaction could be sent now, and there is none: `most` may be under way, 0
+    /// for any number.
+    pub(crate) fn is_idle(&self, most: u64) -> bool {
+        let has_room = most == 0 || (self.in_flight.len() as u64) < most;
+        has_room && self.channels.iter().all(Channel::is_sent)
+    }
+
     /// Whether a channel that L1 may have a part of lacks another.
     pub(crate) fn has_begun(&self) -> bool {
         let begun = |channel: &Channel| channel.has_begun && !channel.is_sent();
@@ -101,13 +108,9 @@ impl Posting {
     /// Gives a channel a name that no other one has. The contents are in it: two channels of one name
     /// are then at least the same.
     fn name(&mut self, data: &Bytes) -> ChannelId {
-        let preimage = [
-            self.seed.as_slice(),
-            &self.names.to_be_bytes(),
-            keccak256(data).as_slice(),
-        ];
+        let (count, contents) = (self.names.to_be_bytes(), keccak256(data));
         self.names += 1;
-        let hash = keccak256(preimage.concat());
+        let hash = keccak256([self.seed.as_slice(), &count, contents.as_slice()].concat());
         hash.first_chunk::<16>()
             .map(ChannelId::from)
             .unwrap_or_default()

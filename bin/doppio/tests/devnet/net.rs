@@ -108,7 +108,7 @@ impl Devnet {
         });
     }
 
-    pub(crate) const fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 

@@ -11,6 +11,8 @@ use doppio_protocol::block::BlockId;
 
 /// Blocks of one request.
 const LOAD_BLOCKS: u64 = 100;
+/// How often the pause is doubled between two posts of what is not derived: up to 30 L1 blocks.
+const MOST_DOUBLINGS: u32 = 5;
 
 impl Batcher {
     /// Takes in the node's status.
@@ -98,7 +100,7 @@ impl Batcher {
         self.job = None;
         self.flush = None;
         self.is_open_said = false;
-        self.not_derived = 0;
+        (self.not_derived, self.hold_until) = (0, 0);
         self.safe = status.local_safe.number;
         self.last_origin = status.local_safe.l1_origin.number;
         self.request_blocks();
@@ -116,7 +118,7 @@ impl Batcher {
     fn safe_moved(&mut self, status: &SyncStatus) {
         let safe = status.local_safe.number;
         if safe > self.safe {
-            self.not_derived = 0;
+            (self.not_derived, self.hold_until) = (0, 0);
         }
         self.safe = safe;
         self.posting.prune(safe);
@@ -137,6 +139,10 @@ impl Batcher {
             blocks,
             times: self.not_derived,
         });
+        // what L1 is paid for again and again in vain is paid for ever more seldom
+        let pause = (1 << self.not_derived.min(MOST_DOUBLINGS)) - 2;
+        let tip = self.tip.map(|tip| tip.number).unwrap_or_default();
+        self.hold_until = tip.saturating_add(pause);
         self.rebatch();
     }
 
@@ -183,8 +189,10 @@ impl Batcher {
         });
     }
 
+    /// Whether no more blocks may come in. Those in no channel will need room as a channel, too.
     pub(super) fn is_memory_full(&self) -> bool {
-        self.loaded_bytes() >= self.options.max_loaded_bytes
+        let room = self.compressed(self.blocks.pending_size());
+        self.loaded_bytes().saturating_add(room) >= self.options.max_loaded_bytes
     }
 
     /// Takes in a block that was asked for.

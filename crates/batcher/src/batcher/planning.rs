@@ -70,7 +70,7 @@ impl Batcher {
         let (Some(tip), true) = (self.tip, is_ready) else {
             return;
         };
-        if !self.look_at_window(tip.number) {
+        if !self.look_at_window(tip.number) || tip.number < self.hold_until {
             return;
         }
         let Some(first) = self.blocks.pending().next().cloned() else {
@@ -105,8 +105,10 @@ impl Batcher {
         if self.flush.is_some_and(|flush| flush >= first.id.number) {
             return Some(CloseReason::Flush);
         }
+        // as long as it could not be sent at once, it may as well grow
+        let may_end = !is_loading && self.posting.is_idle(options.max_pending_tx);
         let duration = options.max_channel_duration;
-        if duration > 0 && !is_loading && tip >= self.last_origin.saturating_add(duration) {
+        if duration > 0 && may_end && tip >= self.last_origin.saturating_add(duration) {
             return Some(CloseReason::Duration);
         }
         // nothing more comes in, and nothing that is under way will change that
@@ -123,7 +125,12 @@ impl Batcher {
             Compressor::Shadow => target - target / 64,
             Compressor::Ratio | Compressor::None => target,
         };
-        size.saturating_mul(self.ratio) / MILLION >= aimed || size >= self.max_input()
+        self.compressed(size) >= aimed || size >= self.max_input()
+    }
+
+    /// About how large blocks of this size are once they are compressed.
+    pub(super) const fn compressed(&self, size: u64) -> u64 {
+        size.saturating_mul(self.ratio) / MILLION
     }
 
     /// Bytes of a channel's batches at most: half of what derivation reads, because kona refuses

@@ -258,12 +258,9 @@ fn channel_names_follow_from_seed_count_and_contents() {
     let [frame] = frames[0].as_slice() else {
         panic!("one frame")
     };
-    let preimage = [
-        plain().seed.as_slice(),
-        &0_u64.to_be_bytes(),
-        keccak256(&frame.data).as_slice(),
-    ];
-    assert_eq!(frame.id.as_slice(), &keccak256(preimage.concat())[..16]);
+    let (seed, count, contents) = (plain().seed, [0; 8], keccak256(&frame.data));
+    let preimage = [seed.as_slice(), &count, contents.as_slice()].concat();
+    assert_eq!(frame.id.as_slice(), &keccak256(preimage)[..16]);
 }
 
 /// op-batcher's estimate: of what is in no channel the Fjord estimate, of a channel its bytes, until

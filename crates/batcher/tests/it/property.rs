@@ -25,7 +25,13 @@ enum Op {
 }
 
 fn op(reorgs_l2: bool) -> impl Strategy<Value = Op> {
-    let l2_reorg = u32::from(reorgs_l2);
+    let l2_reorg = (1..6_u64).prop_map(move |depth| {
+        if reorgs_l2 {
+            Op::L2Reorg(depth)
+        } else {
+            Op::Poll
+        }
+    });
     prop_oneof![
         6 => (1..5_u64, 0..4_u64).prop_map(|(blocks, transactions)| Op::L2 { blocks, transactions }),
         8 => (0..4_usize).prop_map(|most| Op::L1 { most }),
@@ -35,7 +41,7 @@ fn op(reorgs_l2: bool) -> impl Strategy<Value = Op> {
         3 => any::<usize>().prop_map(Op::Fail),
         2 => (1..3_usize).prop_map(Op::Cancel),
         1 => (1..4_usize).prop_map(Op::L1Reorg),
-        l2_reorg => (1..6_u64).prop_map(Op::L2Reorg),
+        1 => l2_reorg,
         1 => Just(Op::Restart),
         2 => (1..1000_u128, 1..1000_u128).prop_map(|(calldata, blobs)| Op::Fees { calldata, blobs }),
         1 => Just(Op::Flush),
@@ -150,7 +156,7 @@ fn run(last: Fork, options: BatcherOptions, ops: &[Op]) -> Result<(), TestCaseEr
 
 fn cases(count: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: count,
+        cases: std::env::var("PROPTEST_CASES").map_or(count, |cases| cases.parse().unwrap()),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -194,8 +194,45 @@ fn not_derived(world: &mut World, unsafe_is_safe: bool) {
 
 #[test]
 fn failed_to_make_expected_progress_puts_the_blocks_into_new_channels() {
-    let mut world = loaded(plain(), 3);
-    not_derived(&mut world, false);
+    for unsafe_is_safe in [false, true] {
+        let mut world = loaded(plain(), 3);
+        not_derived(&mut world, unsafe_is_safe);
+        assert_rebatched(&world);
+    }
+}
+
+/// Whatever is wrong, L1 is not paid without end.
+#[test]
+fn what_is_never_derived_is_posted_ever_more_seldom() {
+    let mut world = World::new(
+        rollup(Fork::Isthmus),
+        BatcherOptions {
+            max_channel_duration: 1,
+            ..plain()
+        },
+    );
+    world.l2_blocks(3, 1);
+    let genesis = world.status();
+    for _ in 0..18 {
+        world.l1_block(usize::MAX);
+        world.tell_outcomes(|_| true, 0);
+        let head = world.l1_height();
+        world.tell(Event::Sync(SyncStatus {
+            current_l1: head,
+            head_l1: head,
+            unsafe_head: world.sequencer.head,
+            ..genesis
+        }));
+    }
+    assert!(
+        (2..=5).contains(&world.submissions.len()),
+        "{}",
+        world.submissions.len()
+    );
+}
+
+#[track_caller]
+fn assert_rebatched(world: &World) {
     let report = world.reports.iter().find_map(|report| match report {
         Report::NotDerived { blocks, times, .. } => Some((blocks.clone(), *times)),
         _ => None,
@@ -239,7 +276,9 @@ fn no_progress_and_unsafe_equal_to_safe_does_nothing() {
     world.derive();
     world.poll();
     world.poll();
-    assert!(world.loads.is_empty() && world.reports.is_empty());
+    assert!(world.loads.is_empty() && world.submissions.is_empty());
+    let is_news = |report: &Report| !matches!(report, Report::Throttle { .. });
+    assert!(!world.reports.iter().any(is_news), "{:?}", world.reports);
 }
 
 #[test]

@@ -42,8 +42,8 @@ fn recover(world: &mut World) -> bool {
         world.l1_block(if round % 2 == 0 { 0 } else { usize::MAX });
         world.tell_outcomes(|_| true, 0);
         world.l2_until_l1(1);
-        world.derive();
         world.poll();
+        world.derive();
         let lag = world.sequencer.head.number - world.safe().number;
         if lag < 30 {
             return true;
@@ -57,7 +57,6 @@ fn after_an_expired_window_what_is_still_in_it_is_posted_and_counts() {
     for last in [Fork::Fjord, Fork::Isthmus] {
         for batch_type in [BatchType::Singular, BatchType::Span] {
             let mut world = after_an_outage(last, batch_type, 12);
-            world.derive();
             assert!(
                 recover(&mut world),
                 "{last:?} {batch_type:?} {:?}",

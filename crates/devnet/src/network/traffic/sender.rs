@@ -118,10 +118,14 @@ impl Sender {
         // what was late is made up for, as far as the pool has room
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         loop {
-            tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => break,
-                _ = ticks.tick() => self.send_next().await,
+            let is_stopped = tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => true,
+                _ = ticks.tick() => false,
+            };
+            if is_stopped {
+                break;
             }
+            self.send_next().await;
         }
         let begin = Instant::now();
         while begin.elapsed() < DRAIN {

@@ -7,7 +7,7 @@ pub use local::LocalSigner;
 pub use remote::{RemoteOptions, RemoteSigner, TlsFiles};
 
 use alloy_consensus::{
-    EthereumTxEnvelope, SignableTransaction, Signed as SignedTransaction, TxEip1559, TxEip4844,
+    EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844,
 };
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Signature, TxKind};
@@ -118,8 +118,8 @@ impl Unsigned {
 
     pub(crate) fn into_signed(self, signature: Signature) -> Signed {
         let envelope: EthereumTxEnvelope<TxEip4844> = match self {
-            Self::Plain(tx) => SignedTransaction::from(tx.into_signed(signature)).into(),
-            Self::Blob(tx) => SignedTransaction::from(tx.into_signed(signature)).into(),
+            Self::Plain(tx) => tx.into_signed(signature).into(),
+            Self::Blob(tx) => tx.into_signed(signature).into(),
         };
         Signed {
             hash: *envelope.tx_hash(),

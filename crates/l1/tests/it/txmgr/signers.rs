@@ -6,7 +6,7 @@ use alloy_consensus::{EthereumTxEnvelope, TxEip4844, transaction::SignerRecovera
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use doppio_l1::txmgr::{
-    LocalSigner, RemoteOptions, RemoteSigner, Signer,
+    LocalSigner, RemoteOptions, RemoteSigner, Signer, TlsFiles,
     machine::{Fees, SignFailure, UnsignedTx},
 };
 use doppio_rpc::{MethodSet, RpcError};
@@ -353,5 +353,96 @@ fn headers_go_with_each_request() {
         assert_eq!(version.unwrap(), "v1");
         assert!(request.contains("x-key: a=b\r\n"), "{request}");
         assert!(request.contains("x-other: c=d:e\r\n"), "{request}");
+    });
+}
+
+/// Files of certificates: an authority, and a server and a client that it knows.
+fn pem(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/tls")
+        .join(name)
+}
+
+/// A server that lets in whoever has a certificate of the authority.
+async fn tls_server() -> (String, tokio::task::JoinHandle<Result<(), String>>) {
+    use rustls::{
+        RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::WebPkiClientVerifier,
+    };
+    let certificate = |name| CertificateDer::from_pem_file(pem(name)).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate("ca.pem")).unwrap();
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(
+            vec![certificate("server.pem")],
+            PrivateKeyDer::from_pem_file(pem("server.key")).unwrap(),
+        )
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.map_err(|error| error.to_string())?;
+        let mut tls = acceptor
+            .accept(tcp)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut request = vec![0; 4096];
+        tls.read(&mut request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let answer = r#"{"jsonrpc":"2.0","id":1,"result":"v1"}"#;
+        let text = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        tls.write_all(text.as_bytes())
+            .await
+            .map_err(|error| error.to_string())
+    });
+    (url, serving)
+}
+
+#[test]
+fn a_signer_asks_for_our_certificate_and_shows_its_own() {
+    RUNTIME.block_on(async {
+        let files = |cert: &str| TlsFiles {
+            ca: pem("ca.pem"),
+            cert: pem(cert),
+            key: pem("client.key"),
+        };
+        let (url, serving) = tls_server().await;
+        let mut options = remote_options(url);
+        options.tls = Some(files("client.pem"));
+        let signer = RemoteSigner::new(&options).unwrap();
+        assert_eq!(signer.ping().await.unwrap(), "v1");
+        assert_eq!(serving.await.unwrap(), Ok(()));
+        // Without a certificate of ours, it lets nobody in; and we believe no other authority.
+        let (url, serving) = tls_server().await;
+        let signer = RemoteSigner::new(&remote_options(url)).unwrap();
+        assert!(signer.ping().await.is_err());
+        assert!(serving.await.unwrap().is_err());
+        // A certificate and a key that do not belong together, and a file that is not there.
+        for (cert, words) in [
+            ("server.pem", "TLS to the signer"),
+            ("none.pem", "none.pem"),
+        ] {
+            options.tls = Some(files(cert));
+            let error = RemoteSigner::new(&options).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     });
 }
