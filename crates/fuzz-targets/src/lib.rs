@@ -7,10 +7,12 @@
 //!
 //! Allocation is asserted around the targets, by whoever runs them: see [`allowance`].
 
+mod answers;
 mod chain;
 mod configuration;
 mod data;
 mod engine;
+mod files;
 mod pipeline;
 
 /// A target: its name, and the function.
@@ -43,6 +45,13 @@ pub const TARGETS: &[Target] = &[
     ("token", engine::token),
     ("engine_call", engine::engine_call),
     ("rpc_call", engine::rpc_call),
+    ("l1_block", answers::l1_block),
+    ("l1_proof", answers::l1_proof),
+    ("beacon_blobs", answers::beacon_blobs),
+    ("engine_answer", answers::engine_answers),
+    ("l2_answer", answers::l2_answers),
+    ("recording", files::recording),
+    ("admin_state", files::admin_state),
 ];
 
 /// Bytes that a target may have allocated at most at one time for an input of this length.

@@ -45,6 +45,11 @@ pub enum UrlError {
     /// Not a URL.
     #[error("{0} is not a URL")]
     Form(String),
+    /// A WebSocket's.
+    #[error(
+        "{0} is the URL of a WebSocket, and those are not used: give the http:// or https:// URL of the same server"
+    )]
+    WebSocket(String),
     /// Neither `http` nor `https`.
     #[error("the URL of {0} begins with neither http:// nor https://")]
     Scheme(String),
@@ -96,10 +101,12 @@ impl Target {
             None => (None, authority.as_str()),
         };
         let scheme = parts.scheme.as_ref().map_or("", |scheme| scheme.as_str());
-        if !["http", "https"].contains(&scheme) {
-            return Err(UrlError::Scheme(place.to_owned()));
-        }
         let name = format!("{scheme}://{place}");
+        match scheme {
+            "http" | "https" => {}
+            "ws" | "wss" => return Err(UrlError::WebSocket(name)),
+            _ => return Err(UrlError::Scheme(place.to_owned())),
+        }
         let mut headers = HeaderMap::new();
         if let Some(login) = login {
             let mut value =
