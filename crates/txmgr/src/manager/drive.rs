@@ -179,9 +179,10 @@ impl TxManager {
         };
         let is_lowest = self.lowest() == Some(place);
         let may_begin = self.may_begin(place);
-        let (mempool, bump) = (
+        let (mempool, bump, later) = (
             self.mempool_deadline(),
             now.saturating_add(self.options.settings.resubmission_timeout),
+            now.saturating_add(self.rebroadcast()),
         );
         let Some(slot) = self.slots.get_mut(place) else {
             return;
@@ -230,9 +231,14 @@ impl TxManager {
             };
             if is_new {
                 slot.retry_at = now.saturating_add(PRICE_INTERVAL);
-                return;
+                if slot.given_up().is_none() {
+                    return;
+                }
+                // Rather than leave the nonce open, what was given up is let land.
+                slot.publish_at.get_or_insert(later);
+            } else {
+                slot.keep_old_version(now);
             }
-            slot.keep_old_version(now);
         }
         self.hand_in(nonce, may_begin);
     }
@@ -373,7 +379,7 @@ impl TxManager {
         let Some(slot) = self.slot(nonce) else {
             return;
         };
-        let Some((index, version)) = slot.current() else {
+        let Some((index, version)) = slot.current().or_else(|| slot.newest()) else {
             return;
         };
         let is_due = slot.publish_at.is_some_and(|time| time <= now);
