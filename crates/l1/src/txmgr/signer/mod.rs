@@ -6,9 +6,7 @@ mod remote;
 pub use local::LocalSigner;
 pub use remote::{RemoteOptions, RemoteSigner, TlsFiles};
 
-use alloy_consensus::{
-    EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844,
-};
+use alloy_consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Signature, TxKind};
 use doppio_txmgr::{SignFailure, Signed, UnsignedTx};
