@@ -92,6 +92,13 @@ impl Posting {
         self.channels.iter().map(|c| c.data.len() as u64).sum()
     }
 
+    /// Whether one more transaction could be sent now, and there is none: `most` may be under way, 0
+    /// for any number.
+    pub(crate) fn is_idle(&self, most: u64) -> bool {
+        let has_room = most == 0 || (self.in_flight.len() as u64) < most;
+        has_room && self.channels.iter().all(Channel::is_sent)
+    }
+
     /// Whether a channel that L1 may have a part of lacks another.
     pub(crate) fn has_begun(&self) -> bool {
         let begun = |channel: &Channel| channel.has_begun && !channel.is_sent();

@@ -96,10 +96,11 @@ async fn what_is_posted_as_calldata_or_blobs_is_derived_by_a_second_node() {
         net.safe(number).await;
         net.assert_same(number).await;
         drop(batcher);
+        // what the one before had on its way may have come later
         let after = posted(&net).await;
         match index {
             0 => assert!(after.0 >= before.0 + 3 && after.1 == before.1, "{after:?}"),
-            1 | 2 => assert!(after.1 > before.1 && after.0 == before.0, "{after:?}"),
+            1 | 2 => assert!(after.1 > before.1, "{after:?}"),
             _ => assert!(after != before, "{after:?}"),
         }
         before = after;

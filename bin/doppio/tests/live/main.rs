@@ -25,7 +25,7 @@ mod rpc;
 mod users;
 
 use compare::DEPOSIT;
-use l2::{EngineKind, Net, NodeKind, Plan};
+use l2::{BatcherKind, EngineKind, Net, NodeKind, Plan};
 use peers::Peers;
 use std::sync::{Mutex, PoisonError};
 use users::Users;
@@ -80,6 +80,7 @@ fn op_geth_derives_what_op_node_sequences_on_doppio() {
         behind: 140,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -96,6 +97,7 @@ fn doppio_derives_what_op_node_sequences_on_op_geth() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::Doppio],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -116,6 +118,7 @@ fn op_node_takes_doppio_through_karst() {
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::Doppio],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -133,6 +136,7 @@ fn an_engine_that_is_killed_comes_back_and_op_node_goes_on() {
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     run(&plan, |net| {
         for height in [20, 80, 140, 185] {
@@ -152,6 +156,7 @@ fn doppio_follows_what_op_node_and_op_batcher_make() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode, NodeKind::Doppio],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         // through all forks, from what Doppio's node says
@@ -169,6 +174,7 @@ fn op_node_follows_what_doppio_sequences() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::Doppio, NodeKind::OpNode],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -188,6 +194,7 @@ fn doppio_goes_on_with_an_op_geth_that_was_killed_and_has_lost_blocks() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::Doppio, NodeKind::Doppio],
+        batcher: BatcherKind::OpBatcher,
     };
     run(&plan, |net| {
         let mut lost = 0;
@@ -197,4 +204,27 @@ fn doppio_goes_on_with_an_op_geth_that_was_killed_and_has_lost_blocks() {
         }
         assert!(lost > 0, "op-geth kept everything: nothing was tested");
     });
+}
+
+/// op-geth and op-node on both sides: nothing of ours but the batcher, at its defaults.
+#[test]
+fn op_node_and_op_geth_follow_what_our_batcher_posts() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for (name, forks, blobs) in [
+        ("doppio-batcher-calldata", ALL_FORKS, false),
+        ("doppio-batcher-blobs", JOVIAN_SOON, true),
+    ] {
+        let plan = Plan {
+            name,
+            forks,
+            blobs,
+            behind: 140,
+            engines: [EngineKind::OpGeth, EngineKind::OpGeth],
+            nodes: [NodeKind::OpNode; 2],
+            batcher: BatcherKind::Doppio,
+        };
+        if let Some(net) = run(&plan, |_| {}) {
+            compare::assert_no_complaints(&net);
+        }
+    }
 }

@@ -105,8 +105,10 @@ impl Batcher {
         if self.flush.is_some_and(|flush| flush >= first.id.number) {
             return Some(CloseReason::Flush);
         }
+        // as long as it could not be sent at once, it may as well grow
+        let may_end = !is_loading && self.posting.is_idle(options.max_pending_tx);
         let duration = options.max_channel_duration;
-        if duration > 0 && !is_loading && tip >= self.last_origin.saturating_add(duration) {
+        if duration > 0 && may_end && tip >= self.last_origin.saturating_add(duration) {
             return Some(CloseReason::Duration);
         }
         // nothing more comes in, and nothing that is under way will change that

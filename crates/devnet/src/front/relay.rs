@@ -44,7 +44,8 @@ impl Front {
     /// Makes one call: of what is here itself, or of anvil, with a transaction's blobs taken off.
     async fn one(&self, mut call: Value) -> Result<Value, DevnetError> {
         let method = call.get("method").and_then(Value::as_str);
-        if let Some(name) = method.and_then(|method| method.strip_prefix(PREFIX)) {
+        let method = method.unwrap_or_default().to_owned();
+        if let Some(name) = method.strip_prefix(PREFIX) {
             let params = call.get("params").cloned().unwrap_or_default();
             let result = self.control(name, &params).await;
             let id = call.get("id").cloned().unwrap_or_default();
@@ -56,7 +57,7 @@ impl Front {
                 }
             });
         }
-        if method == Some("eth_getBlockByNumber")
+        if method == "eth_getBlockByNumber"
             && let Some(param) = call.pointer_mut("/params/0")
             && *param == json!(FINALIZED)
         {
@@ -65,7 +66,7 @@ impl Front {
             return serde_json::from_slice(&answer.body)
                 .map_err(|error| self.beacon.anvil.unexpected(FINALIZED, error));
         }
-        if method.is_some_and(|method| method.starts_with(SEND))
+        if method.starts_with(SEND)
             && let Some(param) = call.pointer_mut("/params/0")
             && let Some(raw) = param.as_str().and_then(|text| text.parse::<Bytes>().ok())
         {

@@ -118,8 +118,12 @@ impl Sender {
         // what was late is made up for, as far as the pool has room
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         loop {
+            // what it waits with must not be held while something is sent
+            let stop = async {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
             tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => break,
+                () = stop => break,
                 _ = ticks.tick() => self.send_next().await,
             }
         }
@@ -143,7 +147,7 @@ impl Sender {
 
     async fn send_next(&mut self) {
         self.settle().await;
-        let (kind, call) = self.mix.next();
+        let (kind, call) = self.mix.draw();
         let lane = match kind {
             Kind::Deposit => &mut self.l1,
             _ => &mut self.l2,

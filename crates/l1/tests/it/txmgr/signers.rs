@@ -6,7 +6,7 @@ use alloy_consensus::{EthereumTxEnvelope, TxEip4844, transaction::SignerRecovera
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use doppio_l1::txmgr::{
-    LocalSigner, RemoteOptions, RemoteSigner, Signer,
+    LocalSigner, RemoteOptions, RemoteSigner, Signer, TlsFiles,
     machine::{Fees, SignFailure, UnsignedTx},
 };
 use doppio_rpc::{MethodSet, RpcError};
@@ -80,7 +80,7 @@ fn keys_come_in_hexadecimal_from_words_and_from_files() {
     for none in ["", "0x12", "zz", &"0".repeat(64), &"f".repeat(64)] {
         assert!(LocalSigner::from_hex(none).is_err(), "{none}");
     }
-    // The two test vectors of the Web3 secret storage definition.
+    // The Web3 secret storage definition's vector, and the same key as geth's keystore writes it.
     let address = "0x008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b";
     for (name, json) in [("scrypt", SCRYPT), ("pbkdf2", PBKDF2)] {
         let file = std::env::temp_dir().join(format!("doppio-{}-{name}.json", std::process::id()));
@@ -95,7 +95,7 @@ fn keys_come_in_hexadecimal_from_words_and_from_files() {
 }
 
 const PBKDF2: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},"ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2","kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256","salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},"mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
-const SCRYPT: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"p":8,"r":1,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},"mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+const SCRYPT: &str = r#"{"address":"008aeeda4d805471df9b2a5b0f38a0c3bcba786b","crypto":{"cipher":"aes-128-ctr","ciphertext":"d37a7e056d9b587a71d989073c9e5a5b57c69d83bad0a7749d9865a4ac5530a6","cipherparams":{"iv":"b061eb8541dbdaf22f850be8e8eb2e5c"},"kdf":"scrypt","kdfparams":{"dklen":32,"n":4096,"p":6,"r":8,"salt":"8c88ed26ff40d6e814110e03ea34b2e26fde5701bdd511a022cc5b2bbe62754a"},"mac":"c16893bda12dbb12821f3da4615ca98701b10c826e491edac090dfddab2d79c1"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
 
 #[test]
 fn a_key_signs_what_it_is_given() {
@@ -353,5 +353,96 @@ fn headers_go_with_each_request() {
         assert_eq!(version.unwrap(), "v1");
         assert!(request.contains("x-key: a=b\r\n"), "{request}");
         assert!(request.contains("x-other: c=d:e\r\n"), "{request}");
+    });
+}
+
+/// Files of certificates: an authority, and a server and a client that it knows.
+fn pem(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/tls")
+        .join(name)
+}
+
+/// A server that lets in whoever has a certificate of the authority.
+async fn tls_server() -> (String, tokio::task::JoinHandle<Result<(), String>>) {
+    use rustls::{
+        RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::WebPkiClientVerifier,
+    };
+    let certificate = |name| CertificateDer::from_pem_file(pem(name)).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate("ca.pem")).unwrap();
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(
+            vec![certificate("server.pem")],
+            PrivateKeyDer::from_pem_file(pem("server.key")).unwrap(),
+        )
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.map_err(|error| error.to_string())?;
+        let mut tls = acceptor
+            .accept(tcp)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut request = vec![0; 4096];
+        tls.read(&mut request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let answer = r#"{"jsonrpc":"2.0","id":1,"result":"v1"}"#;
+        let text = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        tls.write_all(text.as_bytes())
+            .await
+            .map_err(|error| error.to_string())
+    });
+    (url, serving)
+}
+
+#[test]
+fn a_signer_asks_for_our_certificate_and_shows_its_own() {
+    RUNTIME.block_on(async {
+        let files = |cert: &str| TlsFiles {
+            ca: pem("ca.pem"),
+            cert: pem(cert),
+            key: pem("client.key"),
+        };
+        let (url, serving) = tls_server().await;
+        let mut options = remote_options(url);
+        options.tls = Some(files("client.pem"));
+        let signer = RemoteSigner::new(&options).unwrap();
+        assert_eq!(signer.ping().await.unwrap(), "v1");
+        assert_eq!(serving.await.unwrap(), Ok(()));
+        // Without a certificate of ours, it lets nobody in; and we believe no other authority.
+        let (url, serving) = tls_server().await;
+        let signer = RemoteSigner::new(&remote_options(url)).unwrap();
+        assert!(signer.ping().await.is_err());
+        assert!(serving.await.unwrap().is_err());
+        // A certificate and a key that do not belong together, and a file that is not there.
+        for (cert, words) in [
+            ("server.pem", "TLS to the signer"),
+            ("none.pem", "none.pem"),
+        ] {
+            options.tls = Some(files(cert));
+            let error = RemoteSigner::new(&options).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     });
 }
