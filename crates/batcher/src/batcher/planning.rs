@@ -149,7 +149,8 @@ impl Batcher {
             return true;
         };
         let last = first.saturating_add((expired.count as u64).saturating_sub(1));
-        if self.window_said.expired != Some(last) {
+        // while blocks come in, each one would be news
+        if self.load.is_none() && self.window_said.expired != Some(last) {
             self.window_said.expired = Some(last);
             self.report(Report::WindowExpired {
                 blocks: first..=last,
