@@ -177,5 +177,6 @@ async fn load(args: TrafficArgs) -> Result<ExitCode, CommandError> {
             output::line(line);
         }
     }
+    summary.check()?;
     Ok(ExitCode::SUCCESS)
 }
