@@ -210,6 +210,7 @@ impl Beacon {
                         self.ask(node, slot, &wanted).await
                     }
                     Err(error) => {
+                        node.state().clock = None;
                         slot_error = Some(error);
                         continue;
                     }
@@ -219,6 +220,11 @@ impl Beacon {
             match result {
                 Ok(blobs) => {
                     node.state().health.succeeded();
+                    if blobs.iter().any(Option::is_none) {
+                        // perhaps it was looked for in a wrong slot: nothing proves what it said of
+                        // slots, so it is asked again
+                        node.state().clock = None;
+                    }
                     for (index, blob) in lacking.into_iter().zip(blobs) {
                         found[index] = blob;
                     }

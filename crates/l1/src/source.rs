@@ -5,11 +5,11 @@ use crate::{
     blob_flights::BlobFlights,
     cache::Cache,
     endpoint::{Endpoint, EndpointStatus},
-    failure::{L1Error, OptionsError},
+    failure::{Failure, L1Error, OptionsError},
     fetch::{Blocks, ChainId, Fetched, Headers, Proof},
     meter::CacheKind,
     options::L1Options,
-    pool::Pool,
+    pool::{Job, Pool},
     verify::{AccountProof, BlockAt, BlockJson, CheckedHeader, Label},
 };
 use alloy_primitives::{Address, B256};
@@ -117,6 +117,19 @@ impl L1Source {
     pub async fn chain_id(&self) -> Result<u64, L1Error> {
         let id = self.inner.pool.ask(&ChainId).await?;
         id.ok_or_else(|| no_answer("the L1 chain id"))
+    }
+
+    /// What each endpoint says the L1's chain id is, in the operator's order: one of another chain would
+    /// pass for a reorganisation as soon as it is asked.
+    pub async fn chain_ids(&self) -> Vec<(String, Result<u64, Failure>)> {
+        let mut ids = Vec::new();
+        for endpoint in self.inner.pool.endpoints() {
+            let id = ChainId.run(endpoint).await;
+            let id =
+                id.and_then(|id| id.ok_or_else(|| Failure::NotFound("the chain id".to_owned())));
+            ids.push((endpoint.name().to_owned(), id));
+        }
+        ids
     }
 
     /// A header.

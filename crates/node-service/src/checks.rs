@@ -80,20 +80,36 @@ impl Checks<'_> {
         checks
     }
 
+    /// All endpoints that answer must be of the right chain: one that is not would pass for a
+    /// reorganisation when it is asked in another's place.
     async fn l1_chain_id(&self) -> Check {
         const NAME: &str = "L1 chain id";
         let expected = self.chain.rollup.l1_chain_id;
-        match self.l1.chain_id().await {
-            Ok(id) if id == expected => Check::good(NAME, id.to_string()),
-            Ok(id) => Check::failure(
-                NAME,
-                format!("l1_chain_id is {expected}, but the L1 endpoint is of chain {id}"),
-                "Point --l1 to the right chain, or take the rollup.json of this one",
-            ),
-            Err(error) => {
-                Check::failure(NAME, error.to_string(), "Check --l1 and that the node runs")
+        let ids = self.l1.chain_ids().await;
+        let mut silent = Vec::new();
+        for (endpoint, id) in &ids {
+            match id {
+                Ok(id) if *id == expected => {}
+                Ok(id) => {
+                    return Check::failure(
+                        NAME,
+                        format!(
+                            "l1_chain_id is {expected}, but the L1 endpoint {endpoint} is of chain {id}"
+                        ),
+                        "Point --l1 to the right chain, or take the rollup.json of this one",
+                    );
+                }
+                Err(failure) => silent.push(format!("{endpoint}: {failure}")),
             }
         }
+        let remedy = "Check --l1 and that the node runs";
+        if silent.len() == ids.len() {
+            return Check::failure(NAME, silent.join("; "), remedy);
+        }
+        if silent.is_empty() {
+            return Check::good(NAME, expected.to_string());
+        }
+        Check::warning(NAME, silent.join("; "), remedy)
     }
 
     async fn l1_genesis(&self) -> Check {

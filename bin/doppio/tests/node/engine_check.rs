@@ -152,8 +152,7 @@ fn a_database_in_use_damaged_or_of_another_chain_is_told_apart() {
 
     let genesis = fs::read_to_string(recorded.path("genesis.json")).unwrap();
     let mut json: serde_json::Value = serde_json::from_str(&genesis).unwrap();
-    json["gasLimit"] = serde_json::json!("0x1c9c380");
-    json["extraData"] = json["extraData"].clone();
+    json["nonce"] = serde_json::json!("0x7");
     recorded.folder.write("genesis.json", &json.to_string());
     let found = check(&recorded, "data", &[]);
     assert_fails(

@@ -2,7 +2,7 @@
 
 use crate::{
     process::{Deadline, Folder, Process, free_ports},
-    rpc::{Rpc, quantity},
+    rpc::{Rpc, number, quantity},
 };
 use doppio_test_chain::Chain;
 use doppio_test_vectors::Vectors;
@@ -139,16 +139,18 @@ impl Recorded {
 }
 
 impl Node {
-    /// The height of a head: `unsafe_l2`, `safe_l2`, `finalized_l2`, …
-    pub(crate) fn head(&self, head: &str) -> Result<u64, String> {
+    /// The heights of some heads at one time: `unsafe_l2`, `safe_l2`, `finalized_l2`, …
+    pub(crate) fn heads<const N: usize>(&self, heads: [&str; N]) -> Result<[u64; N], String> {
         let status = self.rpc.try_call("optimism_syncStatus", json!([]))?;
         // all zeros before the heads are found
-        match (
-            status[head]["timestamp"].as_u64(),
-            status[head]["number"].as_u64(),
-        ) {
-            (Some(time), Some(number)) if time > 0 => Ok(number),
-            _ => Err(format!("no {head}: {status}")),
+        if heads.iter().any(|head| status[head]["timestamp"] == 0) {
+            return Err(format!("no {heads:?} yet: {status}"));
         }
+        Ok(heads.map(|head| number(&status[head]["number"])))
+    }
+
+    /// The height of a head.
+    pub(crate) fn head(&self, head: &str) -> Result<u64, String> {
+        self.heads([head]).map(|[height]| height)
     }
 }

@@ -67,8 +67,8 @@ const CASES: [Case; 9] = [
             rollup["batch_auth_lookback_window"] = json!(10);
         },
         says: [
-            "batch authorisation by auth-event",
-            "batch_authenticator_address",
+            "batch_authenticator_address is missing",
+            "batches are authenticated by it",
         ],
     },
     Case {
@@ -162,8 +162,10 @@ fn flags_that_cannot_be_right_are_refused_with_the_flag_and_the_remedy() {
     let jwt = recorded.folder.write("jwt", &"5a".repeat(32));
     let jwt = jwt.to_str().unwrap();
     let nobody = ["--l2", "http://127.0.0.1:1", "--l2.jwt-secret", jwt];
-    let mut without_beacon = recorded.command("data", &[&l1.url], &[]);
-    without_beacon.arg("--l1.beacon.ignore=false");
+    let ignoring = recorded.command("data", &[&l1.url], &[]);
+    let mut without_beacon = Command::new(ignoring.get_program());
+    let flags = ignoring.get_args();
+    without_beacon.args(flags.filter(|flag| *flag != "--l1.beacon.ignore"));
     let cases = [
         (
             "an L1 that nobody knows",
