@@ -50,7 +50,8 @@ fn main() -> ExitCode {
     }
     let command = Cli::command().mut_subcommand("batcher", |command| {
         let command = environment::named_after_flags(command, batcher::ENVIRONMENT);
-        environment::with_switches(command)
+        // the last one counts, as with the op-stack's programs
+        environment::with_switches(command).args_override_self(true)
     });
     let command = environment::with_op_stack_names(command, &|name| std::env::var_os(name));
     let Cli { command } =

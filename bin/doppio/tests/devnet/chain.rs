@@ -62,7 +62,7 @@ fn restart(devnet: &Devnet, role: &'static str, folder: &Folder) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_both_nodes_have_the_same() {
+async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_bothnodes_have_the_same() {
     let Some(mut flags) = batcher_flags("a chain by one command") else {
         return;
     };
@@ -92,10 +92,10 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_both_nodes_
     say(&format!("traffic: {summary}"));
 
     // the sequencer's node, and then the second node's engine
-    let _node = restart(&devnet, "node", &folder);
+    let node = restart(&devnet, "node", &folder);
     let height = devnet.transact(0).await;
     devnet.reach("verifier", "safe_l2", height).await;
-    let _engine = restart(&devnet, "verifier-engine", &folder);
+    let engine = restart(&devnet, "verifier-engine", &folder);
     let l1 = devnet.rpc("/l1/rpc");
     let before = l1.block_number().await.unwrap();
     let old = l1.block(before).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_both_nodes_
     assert_eq!(forks["jovian"], genesis + 20);
     assert_eq!(forks["karst"], genesis + 40);
     devnet.assert_same(50).await;
-    drop((_node, _engine));
+    drop((node, engine));
     assert!(devnet.stop().success(), "{}", devnet.screen());
 
     // it goes on where it was: with calldata, which is for the batcher to choose

@@ -146,7 +146,7 @@ impl Devnet {
         let deadline = Deadline::after(END);
         let status = deadline.wait("the devnet ends", || {
             let ended = self.child.try_wait().unwrap();
-            ended.ok_or_else(|| self.screen())
+            ended.ok_or_else(|| fs::read_to_string(&self.screen).unwrap())
         });
         assert_all_end(&all);
         status
@@ -170,7 +170,7 @@ impl Devnet {
         let deadline = self.deadline;
         deadline.wait("the devnet ends", || {
             let ended = self.child.try_wait().unwrap();
-            ended.ok_or_else(|| self.screen())
+            ended.ok_or_else(|| fs::read_to_string(&self.screen).unwrap())
         })
     }
 

@@ -91,6 +91,8 @@ impl NetworkFolder {
                 }
             }
             fs::create_dir_all(folder.join("logs")).map_err(DevnetError::io(&folder))?;
+            // it may not be there
+            let _ = fs::remove_file(layout.description());
         }
         // it is the last file of the chain to be written
         let goes_on = layout.chain().join("rollup.json").exists();

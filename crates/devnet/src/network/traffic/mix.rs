@@ -122,7 +122,7 @@ impl Mix {
     }
 
     /// The next transaction.
-    pub(super) fn next(&mut self) -> (Kind, Call) {
+    pub(super) fn draw(&mut self) -> (Kind, Call) {
         self.count += 1;
         let kind = Kind::of_percent(self.number(0, 100));
         // half of them to accounts that nobody has seen
@@ -199,9 +199,9 @@ mod tests {
         let mut counts = BTreeMap::new();
         let mut differ = false;
         for _ in 0..2000 {
-            let (kind, call) = first.next();
-            assert_eq!(again.next(), (kind, call.clone()));
-            differ |= other.next() != (kind, call.clone());
+            let (kind, call) = first.draw();
+            assert_eq!(again.draw(), (kind, call.clone()));
+            differ |= other.draw() != (kind, call.clone());
             *counts.entry(kind).or_insert(0_u64) += 1;
             match kind {
                 Kind::Deposit => assert_eq!(call.to, Some(Address::repeat_byte(1))),

@@ -118,14 +118,14 @@ impl Sender {
         // what was late is made up for, as far as the pool has room
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         loop {
-            let is_stopped = tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => true,
-                _ = ticks.tick() => false,
+            // what it waits with must not be held while something is sent
+            let stop = async {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
             };
-            if is_stopped {
-                break;
+            tokio::select! {
+                () = stop => break,
+                _ = ticks.tick() => self.send_next().await,
             }
-            self.send_next().await;
         }
         let begin = Instant::now();
         while begin.elapsed() < DRAIN {
@@ -147,7 +147,7 @@ impl Sender {
 
     async fn send_next(&mut self) {
         self.settle().await;
-        let (kind, call) = self.mix.next();
+        let (kind, call) = self.mix.draw();
         let lane = match kind {
             Kind::Deposit => &mut self.l1,
             _ => &mut self.l2,
