@@ -42,7 +42,7 @@ impl Job for Nonces {
         let answers = endpoint.calls(&[call("latest"), call("pending")]).await?;
         let mut counts = Vec::with_capacity(2);
         for answer in answers {
-            counts.push(parse::<U64>(&*answer?)?.to());
+            counts.push(parse::<U64>(&answer?)?.to());
         }
         let [latest, pending] = counts[..] else {
             return Err(Failure::Malformed("not two answers".to_owned()));
@@ -65,7 +65,7 @@ impl Job for Tip {
 
     async fn run(&self, endpoint: &Endpoint) -> Result<Option<u128>, Failure> {
         let call = Call::new("eth_maxPriorityFeePerGas", json!([]));
-        let tip: U256 = parse(&*endpoint.call(call).await?)?;
+        let tip: U256 = parse(&endpoint.call(call).await?)?;
         let tip = u128::try_from(tip).map_err(|error| Failure::Malformed(error.to_string()))?;
         Ok(Some(tip))
     }
@@ -251,7 +251,7 @@ impl Pooled {
             .collect();
         let mut found = Vec::new();
         for answer in endpoint.calls(&calls).await? {
-            if let Some(tx) = parse::<Option<PooledJson>>(&*answer?)? {
+            if let Some(tx) = parse::<Option<PooledJson>>(&answer?)? {
                 found.push(tx.read());
             }
         }
