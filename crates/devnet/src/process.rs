@@ -145,7 +145,7 @@ pub(crate) enum Watched {
 /// Starts a process that waits until its standard input is closed, and then kills another, and removes
 /// a folder.
 pub(crate) fn watchdog(watched: Watched, folder: Option<&Path>) -> std::io::Result<Child> {
-    const SCRIPT: &str = r#"read -r _; kill -9 -- "$1"; [ -z "$2" ] || rm -rf -- "$2""#;
+    const SCRIPT: &str = r#"read -r _; kill -s KILL -- "$1"; [ -z "$2" ] || rm -rf -- "$2""#;
     let whom = match watched {
         Watched::Process(id) => id.to_string(),
         Watched::Group(id) => format!("-{id}"),

@@ -62,7 +62,7 @@ fn restart(devnet: &Devnet, role: &'static str, folder: &Folder) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_bothnodes_have_the_same() {
+async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_both_nodes_have_the_same() {
     let Some(mut flags) = batcher_flags("a chain by one command") else {
         return;
     };

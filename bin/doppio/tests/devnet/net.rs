@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How long a test may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(170);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 /// How long processes may take to end.
 const END: Duration = Duration::from_secs(30);
 

@@ -197,6 +197,20 @@ mod tests {
         fs::remove_file(log).unwrap();
     }
 
+    /// As the system closes the pipe when this process is killed.
+    #[test]
+    fn a_role_ends_once_nobody_is_there_to_watch_it() {
+        let log = std::env::temp_dir().join(format!("doppio-watched-{}", std::process::id()));
+        let command = CommandLine(["/bin/sleep", "100"].map(str::to_owned).into());
+        let mut role = RoleProcess::start(Role::Node, &command, &log).unwrap();
+        let id = role.id();
+        assert!(runs(id));
+        drop(role.watchdog.stdin.take());
+        wait_until("it is killed", || role.ended().is_some());
+        assert!(!runs(id));
+        fs::remove_file(log).unwrap();
+    }
+
     #[test]
     fn a_program_that_is_not_there_is_named() {
         let log = std::env::temp_dir().join(format!("doppio-nothing-{}", std::process::id()));
