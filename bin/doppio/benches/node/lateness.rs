@@ -21,6 +21,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 const RATE: u64 = 50;
 /// Accounts that send them, in turn.
 const SENDERS: u32 = 10;
+/// How often a transaction is sent again that the pool refuses.
+const RETRIES: u32 = 300;
 /// How often what was made is posted to L1.
 const POSTING: Duration = Duration::from_secs(6);
 
@@ -113,7 +115,14 @@ async fn send(l2: Rpc, chain_id: u64) -> Result<(), Failure> {
                 Call::data(to, vec![0x5a; 200].into())
             };
             let signed = wallet.sign(&call, nonce)?;
-            wallet.rpc().send_raw(&signed.raw).await?;
+            // whoever's pool is full while the machine stalls has room again a little later
+            for attempt in 0..=RETRIES {
+                match wallet.rpc().send_raw(&signed.raw).await {
+                    Err(error) if attempt == RETRIES => return Err(error.into()),
+                    Err(_) => sleep(Duration::from_millis(100)).await,
+                    Ok(_) => break,
+                }
+            }
         }
     }
     Ok(())
