@@ -85,7 +85,8 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_bothnodes_h
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&traffic.stderr);
-    assert!(traffic.status.success(), "{text}");
+    let out = String::from_utf8_lossy(&traffic.stdout);
+    assert!(traffic.status.success(), "{text} {out}");
     let summary: Value = serde_json::from_slice(&traffic.stdout).unwrap();
     assert_eq!(summary["sent"], summary["included"], "{summary}");
     assert!(summary["sent"].as_u64() >= Some(20), "{summary}");
