@@ -68,7 +68,7 @@ impl FrameShape {
     ///
     /// If one of them is no power of two, or their product is above 2^28.
     pub fn new(chunks: usize, chunk_length: usize) -> Result<Self, FrameError> {
-        let symbols = chunks.checked_mul(chunk_length).unwrap_or(usize::MAX);
+        let symbols = chunks.saturating_mul(chunk_length);
         Domain::new(chunk_length)?;
         Ok(Self {
             chunks: Domain::new(chunks)?,

@@ -103,7 +103,7 @@ pub enum SrsError {
 }
 
 fn check_length(bytes: &[u8], points: usize, point: usize) -> Result<(), SrsError> {
-    let expected = points.checked_mul(point).unwrap_or(usize::MAX);
+    let expected = points.saturating_mul(point);
     if bytes.len() == expected {
         Ok(())
     } else {

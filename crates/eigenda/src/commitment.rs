@@ -63,6 +63,10 @@ pub enum KnownDifference {
     TrailingBytes,
     /// op-node waits for ever on a certificate of the first version, hokulea drops it; we verify it.
     FirstVersion,
+    /// op-node's proxy reads numbers of any length, and hands L1 their last 256 bits; so a coordinate with
+    /// something in front passes there. hokulea and we drop it. (Other strings that are too long for
+    /// their type are counted here, too.)
+    WideNumber,
     /// hokulea stops at a good V4 certificate of unknown off-chain rules; op-node and we drop it.
     UnknownRules,
     /// op-node waits for ever for the blob of a certificate that no blob can satisfy, which needs
@@ -79,6 +83,7 @@ impl KnownDifference {
             Self::EmptyBody => "empty_body",
             Self::TrailingBytes => "trailing_bytes",
             Self::FirstVersion => "first_version",
+            Self::WideNumber => "wide_number",
             Self::UnknownRules => "unknown_rules",
             Self::ImpossibleBlob => "impossible_blob",
         }
@@ -93,6 +98,7 @@ impl ParseError {
             Self::Version(_) => Some(KnownDifference::UnknownVersion),
             Self::Empty => Some(KnownDifference::EmptyBody),
             Self::Trailing(_) => Some(KnownDifference::TrailingBytes),
+            Self::Rlp(RlpError::WrongLength(33..)) => Some(KnownDifference::WideNumber),
             Self::Truncated | Self::Type(_) | Self::Rlp(_) => None,
         }
     }

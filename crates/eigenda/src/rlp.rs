@@ -36,21 +36,21 @@ impl<'a> Fields<'a> {
     /// Reads a list whose elements `read` must use up.
     pub(crate) fn list<T>(
         &mut self,
-        read: impl FnOnce(&mut Fields<'a>) -> Result<T, RlpError>,
+        read: impl FnOnce(&mut Self) -> Result<T, RlpError>,
     ) -> Result<T, RlpError> {
         let payload = self.item()?.list()?;
-        Fields::whole(payload, read)
+        Self::whole(payload, read)
     }
 
     /// Reads a list of any number of elements of one kind.
     pub(crate) fn list_of<T>(
         &mut self,
-        read: impl Fn(&mut Fields<'a>) -> Result<T, RlpError>,
+        read: impl Fn(&mut Self) -> Result<T, RlpError>,
     ) -> Result<Vec<T>, RlpError> {
         let mut payload = self.item()?.list()?;
         let mut elements = Vec::new();
         while let Some(item) = next_element(&mut payload)? {
-            elements.push(Fields::whole(item.raw, &read)?);
+            elements.push(Self::whole(item.raw, &read)?);
         }
         Ok(elements)
     }
@@ -61,10 +61,6 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn hash(&mut self) -> Result<B256, RlpError> {
         Ok(B256::from(*self.item()?.fixed::<32>()?))
-    }
-
-    pub(crate) fn u64(&mut self) -> Result<u64, RlpError> {
-        self.item()?.u64()
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, RlpError> {
@@ -83,7 +79,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn u32s(&mut self) -> Result<Vec<u32>, RlpError> {
-        self.list_of(Fields::u32)
+        self.list_of(Self::u32)
     }
 
     fn u256(&mut self) -> Result<U256, RlpError> {
@@ -100,8 +96,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn g2(&mut self) -> Result<G2Coordinates, RlpError> {
-        let pair =
-            |fields: &mut Fields<'a>| fields.list(|fields| Ok([fields.u256()?, fields.u256()?]));
+        let pair = |fields: &mut Self| fields.list(|fields| Ok([fields.u256()?, fields.u256()?]));
         self.list(|fields| {
             Ok(G2Coordinates {
                 x: pair(fields)?,

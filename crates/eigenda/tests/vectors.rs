@@ -21,9 +21,28 @@ use doppio_eigenda::{
     state::{element, key, mapped, variable},
     verdict::check_inclusion,
 };
+use doppio_protocol::rlp;
 use doppio_test_vectors::Vectors;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// The JSON of a file, with numbers of more digits than a float has as strings.
+fn exact(vectors: &Vectors, name: &str) -> Value {
+    let (mut quoted, mut digits) = (String::new(), String::new());
+    let mut in_string = false;
+    for c in vectors.text(name).chars() {
+        if !in_string && c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        let mark = if digits.len() > 15 { "\"" } else { "" };
+        quoted.extend([mark, &digits, mark]);
+        digits.clear();
+        in_string ^= c == '"';
+        quoted.push(c);
+    }
+    serde_json::from_str(&quoted).unwrap()
+}
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
@@ -111,7 +130,7 @@ fn real_certificates_are_read_field_by_field_and_written_back() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.json(format!("certs/{name}.json"));
+        let vector = exact(&vectors, &format!("certs/{name}.json"));
         let commitment = bytes(&vector["altdaCommitmentHex"]);
         let read = certificate(&commitment);
         assert_eq!(read.to_commitment(), commitment, "{name}");
@@ -138,8 +157,14 @@ fn real_certificates_are_read_field_by_field_and_written_back() {
             relay_keys: numbers(&blob["relayKeys"]),
         };
         assert_eq!(read.blob.certificate, expected_blob, "{name}");
-        assert_eq!(u64::from(read.blob.blob_index), number(&inclusion["blobIndex"]));
-        assert_eq!(read.blob.inclusion_proof, bytes(&inclusion["inclusionProof"]));
+        assert_eq!(
+            u64::from(read.blob.blob_index),
+            number(&inclusion["blobIndex"])
+        );
+        assert_eq!(
+            read.blob.inclusion_proof,
+            bytes(&inclusion["inclusionProof"])
+        );
         let signers = &expected["nonSignerStakesAndSignature"];
         let attestation = &read.attestation;
         let points = |value: &Value| list(value).iter().map(g1).collect::<Vec<_>>();
@@ -147,7 +172,10 @@ fn real_certificates_are_read_field_by_field_and_written_back() {
             attestation.non_signer_bitmap_indices,
             numbers(&signers["nonSignerQuorumBitmapIndices"])
         );
-        assert_eq!(attestation.non_signer_keys, points(&signers["nonSignerPubkeys"]));
+        assert_eq!(
+            attestation.non_signer_keys,
+            points(&signers["nonSignerPubkeys"])
+        );
         assert_eq!(attestation.quorum_keys, points(&signers["quorumApks"]));
         assert_eq!(attestation.signers_key, g2(&signers["apkG2"]));
         assert_eq!(attestation.signature, g1(&signers["sigma"]));
@@ -174,7 +202,7 @@ fn real_certificates_hash_to_what_was_derived() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.json(format!("certs/{name}.json"));
+        let vector = exact(&vectors, &format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let derived = &vector["derived"];
         let blob = &certificate.blob.certificate;
@@ -199,7 +227,11 @@ fn real_certificates_hash_to_what_was_derived() {
         assert_eq!(ids, expected, "{name}");
         let signers = certificate.attestation.signers_key.point().unwrap();
         let signature = certificate.attestation.signature.point().unwrap();
-        assert!(bls::verify(&signers, &certificate.batch.hash().0, &signature));
+        assert!(bls::verify(
+            &signers,
+            &certificate.batch.hash().0,
+            &signature
+        ));
     }
 }
 
@@ -209,7 +241,7 @@ fn certificates_have_the_abi_form_that_was_encoded_elsewhere() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.json(format!("certs/{name}.json"));
+        let vector = exact(&vectors, &format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let file = if certificate.version == Version::V2 {
             format!("certs/{name}.as_v3.abi.hex")
@@ -255,7 +287,7 @@ fn known_hashes_come_out() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    let vector = vectors.json("misc/hashes.json");
+    let vector = exact(&vectors, "misc/hashes.json");
     let mut compared = BTreeMap::new();
     for entry in list(&vector) {
         if entry["checked"] != true {
@@ -285,9 +317,10 @@ fn known_hashes_come_out() {
             "storageKey mapping->dynamic array elem" => {
                 element(mapped(key(0x123u64), variable(10)), 5)
             }
-            "storageKey mapping->mapping->dynamic array elem" => {
-                element(mapped(key(0x789u64), mapped(key(0x456u64), variable(15))), 3)
-            }
+            "storageKey mapping->mapping->dynamic array elem" => element(
+                mapped(key(0x789u64), mapped(key(0x456u64), variable(15))),
+                3,
+            ),
             _ => continue,
         };
         assert_eq!(computed, hash(&entry["hash"]), "{kind}");
@@ -301,7 +334,7 @@ fn a_deep_inclusion_proof_holds_for_its_leaf_only() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    for entry in list(&vectors.json("misc/merkle_inclusion.json")) {
+    for entry in list(&exact(&vectors, "misc/merkle_inclusion.json")) {
         let index = u32::try_from(number(&entry["index"])).unwrap();
         // the vector's leaf is hashed once more on the way in, or it is the node itself
         let proof = bytes(&entry["proof"]);
@@ -321,7 +354,12 @@ fn payloads_are_encoded_as_elsewhere_and_other_encodings_are_refused() {
     let vector = vectors.json("encoding/payload_codec_v0.json");
     for case in list(&vector["encode"]) {
         let (plain, encoded) = (bytes(&case["payload"]), bytes(&case["encodedPayload"]));
-        assert_eq!(payload::encode(&plain).unwrap(), encoded, "{}", case["name"]);
+        assert_eq!(
+            payload::encode(&plain).unwrap(),
+            encoded,
+            "{}",
+            case["name"]
+        );
         assert_eq!(payload::decode(&encoded).unwrap(), plain);
         if let Some(blob) = case.get("blobCoefficients") {
             let coefficients = PolynomialForm::Values.coefficients(&encoded).unwrap();
@@ -346,12 +384,12 @@ fn the_blobs_of_real_certificates_hold_frames() {
     let file = vectors.bytes("srs/mainnet_g1_65536.point");
     let srs = G1Srs::from_compressed(&file, &ceremony::G1_65536).unwrap();
     for name in ["sepolia_v3_tx1", "sepolia_v3_tx2"] {
-        let vector = vectors.json(format!("certs/{name}.json"));
+        let vector = exact(&vectors, &format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let commitment = &certificate.blob.certificate.header.commitment;
         let point = commitment.commitment.point().unwrap();
         let length = usize::try_from(commitment.length).unwrap();
-        let vector = vectors.json(format!("encoding/{name}.payload.json"));
+        let vector = exact(&vectors, &format!("encoding/{name}.payload.json"));
         let blob_bytes = bytes(&vector["blobCoefficients"]);
         let coefficients = blob::verify(&srs, &blob_bytes, length, &point).unwrap();
         let form = PolynomialForm::Values;
@@ -382,7 +420,7 @@ fn real_inbox_transactions_are_read_or_dropped_for_a_reason() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    let vector = vectors.json("misc/inbox_transactions.json");
+    let vector = exact(&vectors, "misc/inbox_transactions.json");
     let mut results = BTreeMap::new();
     for transaction in list(&vector["txs"]) {
         let input = bytes(&transaction["input"]);
@@ -428,7 +466,10 @@ fn where_readers_differ_we_drop_and_say_so() {
     assert_eq!(layer, ParseError::Layer(7));
     assert_eq!(layer.known_difference(), Some(KnownDifference::OtherLayer));
     let celestia = parse(&[1, 0x0c, 0xce, 0, 0]).unwrap_err();
-    assert_eq!(celestia.known_difference(), Some(KnownDifference::OtherLayer));
+    assert_eq!(
+        celestia.known_difference(),
+        Some(KnownDifference::OtherLayer)
+    );
     let version = changed(|b| b[2] = 4);
     assert_eq!(version, ParseError::Version(4));
     assert_eq!(
@@ -447,6 +488,9 @@ fn where_readers_differ_we_drop_and_say_so() {
         trailing.known_difference(),
         Some(KnownDifference::TrailingBytes)
     );
+    // x of the commitment, with a byte in front: every list around it is a byte longer
+    let wide = wide_coordinate(&vector);
+    assert_eq!(wide.known_difference(), Some(KnownDifference::WideNumber));
     let keccak = parse(&[[0].as_slice(), &[7; 32]].concat()).unwrap_err();
     assert_eq!(keccak, ParseError::Type(0));
     assert_eq!(parse(&[9, 0, 2]), Err(ParseError::Type(9)));
@@ -458,6 +502,32 @@ fn where_readers_differ_we_drop_and_say_so() {
     assert!(matches!(changed(|b| b[2] = 0), ParseError::Rlp(_)));
 }
 
+/// The real certificate with 2^256 added to a coordinate, which Go's RLP and ABI pass on as it was.
+fn wide_coordinate(vector: &Value) -> ParseError {
+    let good = bytes(&vector["altdaCommitmentHex"]);
+    let x = certificate(&good).attestation.signature.x;
+    let mut wide = good[..3].to_vec();
+    let mut rest = &good[3..];
+    let whole = rlp::next_item(&mut rest).unwrap();
+    widen(&whole, &x.to_be_bytes::<32>(), &mut wide);
+    parse(&wide).unwrap_err()
+}
+
+/// Writes an item again, with a byte in front of every string that is the number.
+fn widen(item: &rlp::Item<'_>, number: &[u8], out: &mut Vec<u8>) {
+    if !item.is_list {
+        let front: &[u8] = if item.payload == number { &[1] } else { &[] };
+        rlp::put_string(&[front, item.payload].concat(), out);
+        return;
+    }
+    let (mut payload, mut elements) = (Vec::new(), item.payload);
+    while let Some(element) = rlp::next_element(&mut elements).unwrap() {
+        widen(&element, number, &mut payload);
+    }
+    rlp::put_list_header(payload.len(), out);
+    out.extend(payload);
+}
+
 /// Cut off anywhere, and with any byte changed, a commitment is dropped or is another one.
 #[test]
 fn i31_no_bytes_stop_the_reader() {
@@ -465,7 +535,7 @@ fn i31_no_bytes_stop_the_reader() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.json(format!("certs/{name}.json"));
+        let vector = exact(&vectors, &format!("certs/{name}.json"));
         let good = bytes(&vector["altdaCommitmentHex"]);
         for cut in 0..good.len() {
             assert!(parse(&good[..cut]).is_err(), "{name} {cut}");
@@ -491,7 +561,7 @@ fn a_certificate_of_the_first_version_is_held_against_what_l1_confirmed() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    let vector = vectors.json("misc/v1_holesky_blobinfo.json");
+    let vector = exact(&vectors, "misc/v1_holesky_blobinfo.json");
     let commitment = bytes(&vector["commitment"]);
     let Ok(Parsed::BlobInfo(info)) = parse(&commitment) else {
         panic!("no blob info");
@@ -560,7 +630,10 @@ fn bundles_are_read_and_written_as_elsewhere() {
         let expected = list(&vector["frames"]);
         assert_eq!(frames.len(), expected.len());
         for (frame, expected) in frames.iter().zip(expected) {
-            assert_eq!(frame.proof.to_compressed()[..], bytes(&expected["proof"])[..]);
+            assert_eq!(
+                frame.proof.to_compressed()[..],
+                bytes(&expected["proof"])[..]
+            );
         }
         assert_eq!(write_bundle(&frames, length), bundle);
         assert!(matches!(
@@ -618,7 +691,10 @@ fn requests_are_hashed_from_their_parts() {
         four(7),
         four(8),
     ];
-    assert_eq!(get_chunks(&operator, &requests), keccak256(expected.concat()));
+    assert_eq!(
+        get_chunks(&operator, &requests),
+        keccak256(expected.concat())
+    );
     let expected = [
         b"relay.GetValidatorChunksRequest".to_vec(),
         four(32),

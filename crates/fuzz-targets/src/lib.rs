@@ -10,6 +10,7 @@
 mod chain;
 mod configuration;
 mod data;
+mod eigenda;
 mod engine;
 mod pipeline;
 
@@ -43,6 +44,11 @@ pub const TARGETS: &[Target] = &[
     ("token", engine::token),
     ("engine_call", engine::engine_call),
     ("rpc_call", engine::rpc_call),
+    ("eigenda_commitment", eigenda::eigenda_commitment),
+    ("eigenda_abi", eigenda::eigenda_abi),
+    ("eigenda_payload", eigenda::eigenda_payload),
+    ("eigenda_bundle", eigenda::eigenda_bundle),
+    ("bn254_points", eigenda::bn254_points),
 ];
 
 /// Bytes that a target may have allocated at most at one time for an input of this length.

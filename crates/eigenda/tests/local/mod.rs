@@ -24,22 +24,22 @@ use doppio_eigenda::{
 };
 use std::collections::BTreeMap;
 
-pub const REFERENCE: u32 = 1_000;
-pub const INCLUSION: u64 = 1_100;
+pub(crate) const REFERENCE: u32 = 1_000;
+pub(crate) const INCLUSION: u64 = 1_100;
 /// When the histories change after the reference block.
 const NEXT: u32 = 1_050;
 
-pub const ROUTER: Address = Address::repeat_byte(0xa0);
-pub const VERIFIER: Address = Address::repeat_byte(0xa1);
-pub const OLD_VERIFIER: Address = Address::repeat_byte(0xa2);
-pub const REGISTRY: Address = Address::repeat_byte(0xa3);
-pub const MANAGER: Address = Address::repeat_byte(0xa4);
-pub const COORDINATOR: Address = Address::repeat_byte(0xa5);
-pub const KEYS: Address = Address::repeat_byte(0xa6);
-pub const STAKES: Address = Address::repeat_byte(0xa7);
-pub const DELEGATION: Address = Address::repeat_byte(0xa8);
+pub(crate) const ROUTER: Address = Address::repeat_byte(0xa0);
+pub(crate) const VERIFIER: Address = Address::repeat_byte(0xa1);
+pub(crate) const OLD_VERIFIER: Address = Address::repeat_byte(0xa2);
+pub(crate) const REGISTRY: Address = Address::repeat_byte(0xa3);
+pub(crate) const MANAGER: Address = Address::repeat_byte(0xa4);
+pub(crate) const COORDINATOR: Address = Address::repeat_byte(0xa5);
+pub(crate) const KEYS: Address = Address::repeat_byte(0xa6);
+pub(crate) const STAKES: Address = Address::repeat_byte(0xa7);
+pub(crate) const DELEGATION: Address = Address::repeat_byte(0xa8);
 
-pub struct Operator {
+pub(crate) struct Operator {
     secret: SecretKey,
     key: PublicKey,
     id: B256,
@@ -48,7 +48,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub fn stake(&self, quorum: u8) -> Option<u64> {
+    pub(crate) fn stake(&self, quorum: u8) -> Option<u64> {
         self.stakes.get(&quorum).copied()
     }
 
@@ -60,11 +60,11 @@ impl Operator {
     }
 }
 
-pub struct Local {
-    pub operators: Vec<Operator>,
-    pub network: Network,
-    pub storage: BTreeMap<(Address, B256), U256>,
-    pub version: Version,
+pub(crate) struct Local {
+    pub(crate) operators: Vec<Operator>,
+    pub(crate) network: Network,
+    pub(crate) storage: BTreeMap<(Address, B256), U256>,
+    pub(crate) version: Version,
 }
 
 /// A history entry of a stake or bitmap.
@@ -74,7 +74,7 @@ fn entry(from: u32, until: u32, value: U256) -> U256 {
 
 impl Local {
     /// Operators by their stakes in quorums; the verifier wants 55 % of quorums 0 and 1.
-    pub fn new(version: Version, stakes: &[&[(u8, u64)]]) -> Self {
+    pub(crate) fn new(version: Version, stakes: &[&[(u8, u64)]]) -> Self {
         let mut operators: Vec<Operator> = (1u64..)
             .zip(stakes)
             .map(|(secret, stakes)| {
@@ -128,11 +128,11 @@ impl Local {
         local
     }
 
-    pub fn set(&mut self, address: Address, slot: B256, value: U256) {
+    pub(crate) fn set(&mut self, address: Address, slot: B256, value: U256) {
         self.storage.insert((address, slot), value);
     }
 
-    pub fn set_router(&mut self, entries: &[(u32, Address)]) {
+    pub(crate) fn set_router(&mut self, entries: &[(u32, Address)]) {
         self.set(ROUTER, variable(102), U256::from(entries.len()));
         let words = entries.chunks(8).map(|entries| {
             let words = entries.iter().rev();
@@ -149,7 +149,7 @@ impl Local {
         }
     }
 
-    pub fn set_verifier(&mut self, confirmation: u64, adversary: u64, required: &[u8]) {
+    pub(crate) fn set_verifier(&mut self, confirmation: u64, adversary: u64, required: &[u8]) {
         let thresholds = U256::from(confirmation | adversary << 8);
         self.set(VERIFIER, variable(0), thresholds);
         if required.len() < 32 {
@@ -210,7 +210,7 @@ impl Local {
         }
     }
 
-    pub fn total(&self, quorum: u8) -> u64 {
+    pub(crate) fn total(&self, quorum: u8) -> u64 {
         let stakes = self.operators.iter().filter_map(|o| o.stakes.get(&quorum));
         stakes.sum()
     }
@@ -225,7 +225,7 @@ impl Local {
 
     /// A certificate of a blob in `blob_quorums`, whose batch all operators of `signed_quorums` but
     /// those named signed.
-    pub fn certificate(
+    pub(crate) fn certificate(
         &self,
         blob_quorums: &[u8],
         signed_quorums: &[u8],
@@ -268,7 +268,7 @@ impl Local {
     }
 
     /// Puts the blob into a batch of three, and has the batch signed.
-    pub fn sign(&self, mut certificate: Certificate, absent: &[usize]) -> Certificate {
+    pub(crate) fn sign(&self, mut certificate: Certificate, absent: &[usize]) -> Certificate {
         let leaves = [
             keccak256("another blob"),
             certificate.blob.certificate.hash(),
@@ -331,7 +331,11 @@ impl Local {
     }
 
     /// The verdict, with whatever it asks for; how often it asked; and what it knew in the end.
-    pub fn judge(&self, certificate: &Certificate, inclusion: u64) -> (Verdict, u32, KnownState) {
+    pub(crate) fn judge(
+        &self,
+        certificate: &Certificate,
+        inclusion: u64,
+    ) -> (Verdict, u32, KnownState) {
         let mut state = KnownState::default();
         for round in 0..10 {
             match judge(certificate, inclusion, &self.network, &state) {
@@ -348,13 +352,13 @@ impl Local {
         panic!("the verdict asks for ever");
     }
 
-    pub fn verdict(&self, certificate: &Certificate) -> Verdict {
+    pub(crate) fn verdict(&self, certificate: &Certificate) -> Verdict {
         self.judge(certificate, INCLUSION).0
     }
 
     /// The storage as it is long after: histories went on, there is a new quorum, a new blob version
     /// and a new verifier.
-    pub fn later(&mut self) {
+    pub(crate) fn later(&mut self) {
         let later = 50_000u32;
         self.set_router(&[
             (5, OLD_VERIFIER),
@@ -392,6 +396,6 @@ impl Local {
 }
 
 /// A query at the place and in the state that it names.
-pub fn query(at: At, address: Address, slot: B256) -> Query {
+pub(crate) fn query(at: At, address: Address, slot: B256) -> Query {
     Query { at, address, slot }
 }
