@@ -1,6 +1,9 @@
 //! The command line: argument parsing and wiring only.
 
+mod batcher;
 mod chain_args;
+mod check;
+mod devnet;
 mod engine;
 mod environment;
 mod execute;
@@ -12,6 +15,7 @@ mod output;
 mod record;
 mod replay;
 mod signals;
+mod txmgr_args;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Batcher(Box<batcher::BatcherArgs>),
+    Devnet(Box<devnet::DevnetArgs>),
     Engine(Box<engine::EngineArgs>),
     Explain(explain::ExplainArgs),
     Node(Box<node::NodeArgs>),
@@ -42,10 +48,17 @@ fn main() -> ExitCode {
         output::note(format!("error: {refusal}"));
         return ExitCode::FAILURE;
     }
-    let command = environment::with_op_node_names(Cli::command(), &|name| std::env::var_os(name));
+    let command = Cli::command().mut_subcommand("batcher", |command| {
+        let command = environment::named_after_flags(command, batcher::ENVIRONMENT);
+        // the last one counts, as with the op-stack's programs
+        environment::with_switches(command).args_override_self(true)
+    });
+    let command = environment::with_op_stack_names(command, &|name| std::env::var_os(name));
     let Cli { command } =
         Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match command {
+        Command::Batcher(args) => batcher::run(&args),
+        Command::Devnet(args) => devnet::run(*args),
         Command::Engine(args) => engine::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Node(args) => node::run(&args),

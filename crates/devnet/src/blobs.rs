@@ -4,7 +4,7 @@
 //! block's transactions of it: a node that checks the root refuses such a block. So blobs are taken
 //! off transactions on their way in, as nodes of L1 do it for good reasons.
 
-use crate::{DevnetError, SidecarForm};
+use crate::{DevnetError, SidecarForm, folder};
 use alloy_consensus::{EthereumTxEnvelope, Signed, TxEip4844, TxEip4844WithSidecar};
 use alloy_eips::{
     eip2718::{Decodable2718, Encodable2718},
@@ -52,6 +52,9 @@ pub(crate) enum SidecarError {
     /// Blobs, commitments, proofs and versioned hashes do not belong together.
     #[error("the transaction's blobs are not what it says: {0}")]
     Proof(String),
+    /// A blob cannot be kept.
+    #[error("a blob cannot be kept: {0}")]
+    Keep(#[from] DevnetError),
 }
 
 fn kzg() -> &'static KzgSettings {
@@ -118,18 +121,47 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|error| DevnetError::Kzg(error.to_string()))?
 }
 
-/// The blobs of all transactions so far, by versioned hash. Clones are the same store.
+/// The blobs of all transactions so far, by versioned hash: in memory, or in a folder, a file each.
+/// Clones are the same store.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct BlobStore(Arc<Mutex<HashMap<B256, Arc<Blob>>>>);
+pub(crate) struct BlobStore {
+    memory: Arc<Mutex<HashMap<B256, Arc<Blob>>>>,
+    folder: Option<Arc<Path>>,
+}
 
 impl BlobStore {
+    /// The blobs in a folder, which outlive this process however it ends.
+    pub(crate) fn in_folder(folder: &Path) -> Result<Self, DevnetError> {
+        fs::create_dir_all(folder).map_err(DevnetError::io(folder))?;
+        Ok(Self {
+            folder: Some(folder.into()),
+            ..Self::default()
+        })
+    }
+
     fn blobs(&self) -> MutexGuard<'_, HashMap<B256, Arc<Blob>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A blob.
     pub(crate) fn get(&self, hash: &B256) -> Option<Arc<Blob>> {
-        self.blobs().get(hash).cloned()
+        let Some(folder) = &self.folder else {
+            return self.blobs().get(hash).cloned();
+        };
+        let bytes = fs::read(folder.join(hash.to_string())).ok()?;
+        <Box<Blob>>::try_from(bytes.into_boxed_slice())
+            .ok()
+            .map(Arc::from)
+    }
+
+    fn insert(&self, hash: B256, blob: &Blob) -> Result<(), DevnetError> {
+        let Some(folder) = &self.folder else {
+            self.blobs().insert(hash, Arc::new(*blob));
+            return Ok(());
+        };
+        // The same blob may come twice at once.
+        let _alone = self.blobs();
+        folder::replace(&folder.join(hash.to_string()), blob)
     }
 
     /// A transaction without its blobs, which are kept. Others stay as they are.
@@ -147,9 +179,8 @@ impl BlobStore {
         sidecar
             .validate(hashes, kzg())
             .map_err(|error| SidecarError::Proof(error.to_string()))?;
-        let mut blobs = self.blobs();
         for (hash, blob) in hashes.iter().zip(sidecar.into_blobs()) {
-            blobs.insert(*hash, Arc::new(blob.0));
+            self.insert(*hash, &blob.0)?;
         }
         let bare: EthereumTxEnvelope<TxEip4844> =
             Signed::new_unchecked(transaction, signature, hash).into();

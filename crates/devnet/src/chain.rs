@@ -2,7 +2,7 @@
 
 use crate::{
     Account, Call, ChainKeys, ConfigChange, Contracts, Deposit, DevL1, DevnetError, ForkSchedule,
-    L1_CHAIN_ID, ROLLUP_START, Receipt,
+    L1_CHAIN_ID, ROLLUP_START, Receipt, Rpc, Supersim,
     contracts::{LOGGER, read, read_number},
     folder, hardforks,
 };
@@ -87,28 +87,37 @@ pub struct Chain {
     pub jwt_path: PathBuf,
 }
 
+/// What a chain's files are made of.
+#[derive(Debug)]
+pub(crate) struct ChainSource<'a> {
+    /// L1, which has block [`ROLLUP_START`].
+    pub(crate) l1: &'a Rpc,
+    pub(crate) supersim: Supersim,
+    /// L1's chain configuration.
+    pub(crate) l1_config: &'a Value,
+}
+
 impl Chain {
     pub(crate) async fn write(
-        l1: &DevL1,
+        source: ChainSource<'_>,
         folder: &Path,
         options: ChainOptions,
     ) -> Result<Self, DevnetError> {
-        let supersim = l1.supersim()?;
+        let ChainSource {
+            l1,
+            supersim,
+            l1_config,
+        } = source;
         let contracts = supersim.contracts(options.chain_id)?;
-        let found: u64 = read_number(
-            l1.rpc(),
-            contracts.system_config,
-            "l2ChainId()",
-            ROLLUP_START,
-        )
-        .await?;
+        let found: u64 =
+            read_number(l1, contracts.system_config, "l2ChainId()", ROLLUP_START).await?;
         if found != options.chain_id {
             return Err(DevnetError::OtherChain {
                 expected: options.chain_id,
                 found,
             });
         }
-        let start = l1.rpc().block(ROLLUP_START).await?;
+        let start = l1.block(ROLLUP_START).await?;
         let genesis = supersim.genesis(options.chain_id)?;
         let genesis = hardforks::l2_genesis(genesis, &options.forks, start.timestamp);
         let chain_op_config = chain_op_config(&genesis)?;
@@ -121,13 +130,7 @@ impl Chain {
             system_config.overhead = BEDROCK_OVERHEAD;
             system_config.scalar = BEDROCK_SCALAR;
         }
-        let inbox = read(
-            l1.rpc(),
-            contracts.system_config,
-            "batchInbox()",
-            ROLLUP_START,
-        )
-        .await?;
+        let inbox = read(l1, contracts.system_config, "batchInbox()", ROLLUP_START).await?;
         let rollup = RollupConfig {
             genesis: Genesis {
                 l1: start.id(),
@@ -159,7 +162,7 @@ impl Chain {
             batch_auth_lookback_window: None,
             fjord_max_sequencer_drift: None,
         };
-        let l1_config = l1.chain_config().to_string();
+        let l1_config = l1_config.to_string();
         let overrides = Overrides {
             l1_blob_schedule: Some(BlobSchedule::from_l1_chain_config(&l1_config)?),
             ..Overrides::default()
@@ -225,9 +228,8 @@ impl Chain {
 }
 
 /// The SystemConfig at the block that the rollup begins after, by the contract's own word.
-async fn system_config(l1: &DevL1, contracts: &Contracts) -> Result<SystemConfig, DevnetError> {
+async fn system_config(rpc: &Rpc, contracts: &Contracts) -> Result<SystemConfig, DevnetError> {
     let contract = contracts.system_config;
-    let rpc = l1.rpc();
     let word = |signature| read(rpc, contract, signature, ROLLUP_START);
     let params = Eip1559Params {
         denominator: read_number(rpc, contract, "eip1559Denominator()", ROLLUP_START).await?,

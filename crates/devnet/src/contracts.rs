@@ -25,6 +25,11 @@ pub struct Deposit {
 impl Deposit {
     /// The call of a chain's portal. Whoever makes it is the deposit's sender.
     pub fn call(&self, contracts: &Contracts) -> Call {
+        self.call_portal(contracts.optimism_portal)
+    }
+
+    /// The same by the portal's address.
+    pub fn call_portal(&self, portal: Address) -> Call {
         let data = abi(
             "depositTransaction(address,uint256,uint64,bool,bytes)",
             &[
@@ -35,7 +40,7 @@ impl Deposit {
             ],
             Some(&self.data),
         );
-        Call::contract(contracts.optimism_portal, data)
+        Call::contract(portal, data)
             .with_value(self.mint)
             // The portal burns as much gas as the deposit may use, or more if there are many.
             .with_gas(PORTAL_GAS + self.gas.saturating_mul(2))

@@ -61,3 +61,10 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf, De
     fs::write(&path, text).map_err(DevnetError::io(&path))?;
     Ok(path)
 }
+
+/// Writes a file that is there as a whole or not at all, whenever this process ends.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), DevnetError> {
+    let partial = path.with_added_extension("partial");
+    fs::write(&partial, content).map_err(DevnetError::io(&partial))?;
+    fs::rename(&partial, path).map_err(DevnetError::io(path))
+}

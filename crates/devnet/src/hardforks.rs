@@ -144,6 +144,15 @@ impl L1Hardfork {
     }
 }
 
+/// The configuration of such an L1, as go-ethereum writes it.
+pub(crate) fn l1_config(genesis: Value, hardfork: L1Hardfork) -> Value {
+    let mut genesis = l1_genesis(genesis, hardfork, 0);
+    genesis
+        .get_mut("config")
+        .map(Value::take)
+        .unwrap_or_default()
+}
+
 /// supersim's genesis.json of L1, with other forks and at another time.
 pub(crate) fn l1_genesis(mut genesis: Value, hardfork: L1Hardfork, time: u64) -> Value {
     if let Some(config) = genesis.get_mut("config").and_then(Value::as_object_mut) {

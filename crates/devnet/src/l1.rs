@@ -5,6 +5,7 @@ use crate::{
     Programs, Receipt, Reorg, Rpc, SignedTransaction, Supersim, Wallet,
     anvil::{Anvil, Origin},
     blobs::BlobStore,
+    chain::ChainSource,
     folder::{self, Folder},
     front::{Front, Times},
     hardforks,
@@ -29,6 +30,8 @@ use std::{
 /// true one.
 pub const ROLLUP_START: u64 = 1;
 
+/// Folder of the blobs of a chain that is kept.
+const KEPT_BLOBS: &str = "blobs";
 /// Longest state that is written to a file.
 const MAX_STATE: u64 = 4 << 30;
 /// How long a transaction may take into a block, and a block to come.
@@ -59,6 +62,11 @@ pub struct DevL1Options {
     /// Goes on with a chain that [`DevL1::dump_state`] wrote, instead of a new one. `behind` means
     /// nothing then; `block_time` must be that chain's.
     pub state: Option<PathBuf>,
+    /// Where [`DevL1::save`] keeps the chain, and its blobs are. If there is one already, it goes on,
+    /// as with `state`. A block is final only once it is kept.
+    pub kept_in: Option<PathBuf>,
+    /// Port that nodes ask on; 0 for a free one.
+    pub port: u16,
 }
 
 impl Default for DevL1Options {
@@ -72,6 +80,8 @@ impl Default for DevL1Options {
             mining: Mining::default(),
             behind: 0,
             state: None,
+            kept_in: None,
+            port: 0,
         }
     }
 }
@@ -110,6 +120,12 @@ impl DevL1 {
                 "an L1 needs a block time and slots in an epoch",
             ));
         }
+        let mut options = options;
+        if let Some(kept) = options.kept_in.as_deref().map(kept_state)
+            && kept.exists()
+        {
+            options.state = Some(kept);
+        }
         let programs = match &options.programs {
             Some(programs) => programs.clone(),
             None => Programs::find()?,
@@ -143,12 +159,16 @@ impl DevL1 {
         anvil_rpc
             .call("anvil_setBlockTimestampInterval", interval)
             .await?;
-        let blobs = match &options.state {
-            Some(state) if blobs_of(state).exists() => BlobStore::read(&blobs_of(state))?,
+        let blobs = match (&options.kept_in, &options.state) {
+            (Some(folder), _) => BlobStore::in_folder(&folder.join(KEPT_BLOBS))?,
+            (None, Some(state)) if blobs_of(state).exists() => BlobStore::read(&blobs_of(state))?,
             _ => BlobStore::default(),
         };
         let miner = Arc::new(Miner::new(options.block_time, blobs.clone()));
         begin(&anvil_rpc, &miner, &options).await?;
+        if let Some(folder) = &options.kept_in {
+            save(&anvil_rpc, &miner, folder).await?;
+        }
         let times = Times {
             // of a chain that goes on, it is what it was
             genesis_time: anvil_rpc.block(0).await?.timestamp,
@@ -156,9 +176,9 @@ impl DevL1 {
             slots_per_epoch: options.slots_per_epoch,
         };
         let faults = Faults::default();
-        let front = Front::new(anvil.url(), times, blobs.clone(), faults.clone())?;
-        let (listener, url) = listen()?;
-        let (listener_without_faults, url_without_faults) = listen()?;
+        let front = Front::new(anvil.url(), times, &miner, blobs.clone(), faults.clone())?;
+        let (listener, url) = listen(options.port)?;
+        let (listener_without_faults, url_without_faults) = listen(0)?;
         let clock = (options.mining != Mining::OnDemand).then(|| Arc::clone(&miner));
         let service = Service::start("devnet-l1", move || {
             serve(front, listener, listener_without_faults, clock)
@@ -217,10 +237,6 @@ impl DevL1 {
         &self.chain_config
     }
 
-    pub(crate) fn supersim(&self) -> Result<Supersim, DevnetError> {
-        Ok(Supersim::open(&self.supersim)?)
-    }
-
     /// anvil's process.
     pub fn process_id(&self) -> u32 {
         let anvil = self.anvil.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,7 +264,12 @@ impl DevL1 {
     ///
     /// If the options make no chain, or a file cannot be written.
     pub async fn chain(&self, folder: &Path, options: ChainOptions) -> Result<Chain, DevnetError> {
-        Chain::write(self, folder, options).await
+        let source = ChainSource {
+            l1: &self.rpc,
+            supersim: Supersim::open(&self.supersim)?,
+            l1_config: &self.chain_config,
+        };
+        Chain::write(source, folder, options).await
     }
 
     /// The newest block.
@@ -425,17 +446,49 @@ impl DevL1 {
     ///
     /// If anvil does not answer, or the file cannot be written.
     pub async fn dump_state(&self, file: &Path) -> Result<(), DevnetError> {
-        const METHOD: &str = "anvil_dumpState";
         let _alone = self.miner.alone().await;
-        let packed: Bytes = self.anvil_rpc.get(METHOD, json!([true])).await?;
-        let mut plain = Vec::new();
-        GzDecoder::new(packed.as_ref())
-            .take(MAX_STATE)
-            .read_to_end(&mut plain)
-            .map_err(|error| self.rpc.unexpected(METHOD, error))?;
-        fs::write(file, plain).map_err(DevnetError::io(file))?;
+        let state = dump(&self.anvil_rpc, true).await?;
+        fs::write(file, state).map_err(DevnetError::io(file))?;
         self.blobs.write(&blobs_of(file))
     }
+
+    /// Keeps the chain as it is now in [`DevL1Options::kept_in`]; does nothing without it. Of L1's
+    /// states only the newest is kept: that takes some tenths of a second, however long the chain is.
+    ///
+    /// # Errors
+    ///
+    /// If anvil does not answer, or the file cannot be written.
+    pub async fn save(&self) -> Result<(), DevnetError> {
+        match &self.options.kept_in {
+            Some(folder) => save(&self.anvil_rpc, &self.miner, folder).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// anvil's state: the blocks, and of their states all or the newest.
+async fn dump(anvil: &Rpc, with_old_states: bool) -> Result<Vec<u8>, DevnetError> {
+    const METHOD: &str = "anvil_dumpState";
+    let packed: Bytes = anvil.get(METHOD, json!([with_old_states])).await?;
+    let mut plain = Vec::new();
+    GzDecoder::new(packed.as_ref())
+        .take(MAX_STATE)
+        .read_to_end(&mut plain)
+        .map_err(|error| anvil.unexpected(METHOD, error))?;
+    Ok(plain)
+}
+
+async fn save(anvil: &Rpc, miner: &Miner, folder: &Path) -> Result<(), DevnetError> {
+    let mut alone = miner.alone().await;
+    let head = anvil.block_number().await?;
+    folder::replace(&kept_state(folder), &dump(anvil, false).await?)?;
+    alone.set_kept(head);
+    Ok(())
+}
+
+/// Where the chain is kept.
+fn kept_state(folder: &Path) -> PathBuf {
+    folder.join("state.json")
 }
 
 /// Brings a chain to where it can be used from.
@@ -460,8 +513,8 @@ async fn begin(anvil: &Rpc, miner: &Miner, options: &DevL1Options) -> Result<(),
 }
 
 /// A port of this machine, and its URL.
-fn listen() -> Result<(TcpListener, String), DevnetError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(DevnetError::Listen)?;
+fn listen(port: u16) -> Result<(TcpListener, String), DevnetError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(DevnetError::Listen)?;
     let address = listener.local_addr().map_err(DevnetError::Listen)?;
     Ok((listener, format!("http://{address}")))
 }

@@ -20,8 +20,8 @@
 //! ```
 //!
 //! anvil and supersim come from npm: `npm ci --ignore-scripts` in the repository's folder. Everything
-//! here is a child of this process, on this machine, and ends with it. [`testing`] has what only tests
-//! want.
+//! here is a child of this process, on this machine, and ends with it. [`network`] runs a whole chain on
+//! such an L1, as `doppio devnet` does; [`testing`] has what only tests want.
 
 mod anvil;
 mod blobs;
@@ -34,6 +34,7 @@ mod hardforks;
 mod keys;
 mod l1;
 mod miner;
+pub mod network;
 mod process;
 mod programs;
 mod rpc;

@@ -66,6 +66,27 @@ struct State {
     is_paused: bool,
     /// Reorganisations so far.
     reorgs: u64,
+    /// The newest block that is kept on disk, if blocks are.
+    kept: Option<u64>,
+}
+
+impl State {
+    /// What is kept from this block on is not the chain's any more.
+    fn forget_from(&mut self, first: u64) {
+        let below = first.saturating_sub(1);
+        self.kept = self.kept.map(|kept| kept.min(below));
+    }
+}
+
+/// Nobody else changes the chain while this is held.
+#[derive(Debug)]
+pub(crate) struct Alone<'a>(MutexGuard<'a, State>);
+
+impl Alone<'_> {
+    /// Blocks up to this one are kept on disk.
+    pub(crate) fn set_kept(&mut self, number: u64) {
+        self.0.kept = Some(number);
+    }
 }
 
 /// Time since the Unix epoch.
@@ -144,6 +165,7 @@ impl Miner {
     ) -> Result<L1BlockRef, DevnetError> {
         let mut state = self.state.lock().await;
         let first = check_depth(rpc, depth).await?;
+        state.forget_from(first);
         let transactions = match content {
             Reorg::Empty => Vec::new(),
             Reorg::Same => transactions(rpc, first, depth).await?,
@@ -183,15 +205,21 @@ impl Miner {
 
     /// Takes the newest blocks away; the new head.
     pub(crate) async fn rollback(&self, rpc: &Rpc, depth: u64) -> Result<L1BlockRef, DevnetError> {
-        let _state = self.state.lock().await;
-        check_depth(rpc, depth).await?;
+        let mut state = self.state.lock().await;
+        let first = check_depth(rpc, depth).await?;
+        state.forget_from(first);
         rpc.call("anvil_rollback", json!([depth])).await?;
         rpc.block_at("latest").await
     }
 
     /// Does something to the chain while nobody mines.
-    pub(crate) async fn alone(&self) -> impl Drop {
-        self.state.lock().await
+    pub(crate) async fn alone(&self) -> Alone<'_> {
+        Alone(self.state.lock().await)
+    }
+
+    /// The newest block that is kept on disk, if blocks are.
+    pub(crate) async fn kept(&self) -> Option<u64> {
+        self.state.lock().await.kept
     }
 
     /// Mines each slot's block once its time has come, for ever.

@@ -13,6 +13,8 @@ use std::{
 
 /// Lines that are kept of what a program prints.
 const KEPT_LINES: usize = 60;
+/// What watchdogs are scripts of.
+const SHELL: &str = "/bin/sh";
 /// Bytes that are kept of a line.
 const KEPT_OF_A_LINE: u64 = 4096;
 
@@ -96,7 +98,11 @@ impl ChildProcess {
             output,
         };
         // On an error the child is dropped, and killed.
-        process.watchdog = Some(watchdog(process.child.id(), folder)?);
+        let watchdog = watchdog(Watched::Process(process.child.id()), folder);
+        process.watchdog = Some(watchdog.map_err(|error| DevnetError::Spawn {
+            program: SHELL.into(),
+            error,
+        })?);
         Ok((process, receiver))
     }
 
@@ -127,12 +133,25 @@ impl ChildProcess {
     }
 }
 
-/// Starts a process that waits until its standard input is closed, and then kills another.
-fn watchdog(child: u32, folder: Option<&Path>) -> Result<Child, DevnetError> {
-    const SHELL: &str = "/bin/sh";
-    const SCRIPT: &str = r#"read -r _; kill -9 "$1"; [ -z "$2" ] || rm -rf -- "$2""#;
+/// Whom a watchdog kills.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Watched {
+    /// A process.
+    Process(u32),
+    /// A process that leads a group, with all of the group.
+    Group(u32),
+}
+
+/// Starts a process that waits until its standard input is closed, and then kills another, and removes
+/// a folder.
+pub(crate) fn watchdog(watched: Watched, folder: Option<&Path>) -> std::io::Result<Child> {
+    const SCRIPT: &str = r#"read -r _; kill -9 -- "$1"; [ -z "$2" ] || rm -rf -- "$2""#;
+    let whom = match watched {
+        Watched::Process(id) => id.to_string(),
+        Watched::Group(id) => format!("-{id}"),
+    };
     Command::new(SHELL)
-        .args(["-c", SCRIPT, "watchdog", &child.to_string()])
+        .args(["-c", SCRIPT, "watchdog", &whom])
         .args(folder)
         // Ctrl-C, which all of the terminal's group get, must not end it first.
         .process_group(0)
@@ -140,10 +159,6 @@ fn watchdog(child: u32, folder: Option<&Path>) -> Result<Child, DevnetError> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| DevnetError::Spawn {
-            program: SHELL.into(),
-            error,
-        })
 }
 
 impl Drop for ChildProcess {

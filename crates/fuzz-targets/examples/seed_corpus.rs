@@ -1,8 +1,11 @@
 //! Writes the seeds of the corpus: small good inputs, made by our own encoders.
 
-use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
-use alloy_eips::Encodable2718;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_consensus::{
+    EMPTY_ROOT_HASH, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom, SignableTransaction,
+    TxEip1559, crypto::secp256k1::sign_message, proofs::ordered_trie_root_encoded,
+};
+use alloy_eips::{Decodable2718, Encodable2718};
+use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256};
 use doppio_engine::Genesis;
 use doppio_fuzz_targets::GENESIS;
 use doppio_protocol::{
@@ -21,7 +24,10 @@ use std::{fs, io::Write, path::Path};
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    for (target, name, bytes) in seeds().into_iter().chain(engine_seeds()) {
+    for (target, name, bytes) in [seeds(), engine_seeds(), answer_seeds(), file_seeds()]
+        .into_iter()
+        .flatten()
+    {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(name), bytes)?;
@@ -374,6 +380,153 @@ fn engine_seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "rpc_call",
             "fees",
             call("eth_feeHistory", json!(["0x4", "latest", [1.5, 99]])),
+        ),
+    ]
+}
+
+/// An L1 block of one transaction in JSON, and its receipts.
+fn l1_block() -> (serde_json::Value, serde_json::Value) {
+    let transaction = transfer();
+    let receipt = ReceiptWithBloom {
+        receipt: Receipt {
+            status: true.into(),
+            cumulative_gas_used: 21_000,
+            logs: Vec::<alloy_primitives::Log>::new(),
+        },
+        logs_bloom: Bloom::ZERO,
+    };
+    let receipt = ReceiptEnvelope::Eip1559(receipt).encoded_2718();
+    let header = Header {
+        number: 7,
+        timestamp: 1_800_000_000,
+        gas_limit: 30_000_000,
+        gas_used: 21_000,
+        base_fee_per_gas: Some(7),
+        transactions_root: ordered_trie_root_encoded(&[transaction.to_vec()]),
+        receipts_root: ordered_trie_root_encoded(&[receipt]),
+        withdrawals_root: Some(EMPTY_ROOT_HASH),
+        ..Header::default()
+    };
+    let envelope = OpTxEnvelope::decode_2718(&mut &transaction[..]).expect("our own transaction");
+    let mut block = serde_json::to_value(&header).expect("JSON");
+    block["hash"] = json!(header.hash_slow());
+    block["transactions"] = json!([envelope]);
+    block["withdrawals"] = json!([]);
+    let receipts = json!([{
+        "type": "0x2",
+        "status": "0x1",
+        "cumulativeGasUsed": "0x5208",
+        "logsBloom": Bloom::ZERO,
+        "logs": [],
+    }]);
+    (block, receipts)
+}
+
+/// What other nodes answer.
+fn answer_seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let (block, receipts) = l1_block();
+    let absent = json!({
+        "address": Address::ZERO,
+        "accountProof": ["0x80"],
+        "balance": "0x0",
+        "codeHash": B256::ZERO,
+        "nonce": "0x0",
+        "storageHash": B256::ZERO,
+        "storageProof": [],
+    });
+    let sidecar = json!({ "blob": "0x00", "kzg_commitment": format!("0x{}", "c0".repeat(48)) });
+    let valid =
+        json!({ "status": "VALID", "latestValidHash": B256::ZERO, "validationError": null });
+    let fork_choice = json!({ "payloadStatus": valid, "payloadId": "0x0100000000000000" });
+    let after =
+        |kind: u8, json: &serde_json::Value| [&[kind], json.to_string().as_bytes()].concat();
+    let raw = json!(Bytes::from(l2_block()));
+    let header = {
+        let mut header = block.clone();
+        header["transactions"] = json!([]);
+        header
+    };
+    vec![
+        (
+            "l1_block",
+            "one-transaction",
+            format!("{block}\n{receipts}").into_bytes(),
+        ),
+        ("l1_proof", "absent", absent.to_string().into_bytes()),
+        ("beacon_blobs", "none", br#"{"data":[]}"#.to_vec()),
+        (
+            "beacon_blobs",
+            "sidecar",
+            json!({ "data": [sidecar] }).to_string().into_bytes(),
+        ),
+        ("engine_answer", "fork-choice", after(0, &fork_choice)),
+        (
+            "engine_answer",
+            "error",
+            after(1, &json!({ "code": -38001, "message": "unknown" })),
+        ),
+        ("engine_answer", "status", after(2, &valid)),
+        ("l2_answer", "raw-block", after(6, &json!([raw]))),
+        ("l2_answer", "header", after(2, &json!([header]))),
+        (
+            "l2_answer",
+            "in-parts",
+            after(
+                3,
+                &json!([
+                    { "error": { "code": -32601, "message": "no such method" } },
+                    header,
+                    [{ "transactions": [transfer()] }],
+                ]),
+            ),
+        ),
+        ("l2_answer", "proof", after(7, &json!([header, absent]))),
+        ("l2_answer", "chain-id", after(5, &json!(["0x385"]))),
+    ]
+}
+
+/// What lies in folders.
+fn file_seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let (block, receipts) = l1_block();
+    let l1 = json!({ "block": block, "receipts": receipts });
+    let l2 = json!({ "number": 0, "hash": B256::ZERO, "raw": Bytes::from(l2_block()) });
+    let id = json!({ "hash": B256::ZERO, "number": 0 });
+    let config = json!({ "batcherAddr": Address::ZERO, "overhead": B256::ZERO, "scalar": B256::ZERO, "gasLimit": 1 });
+    let head = json!({
+        "hash": B256::ZERO, "number": 0, "parentHash": B256::ZERO, "timestamp": 0,
+        "l1origin": id, "sequenceNumber": 0,
+    });
+    let start = json!({
+        "safe_head": head, "system_config": config, "l1_start": id, "l1_start_config": config,
+    });
+    let recording = [
+        ("l1.jsonl", l1),
+        ("l2.jsonl", l2),
+        ("start.json", start),
+        (
+            "payloads.jsonl",
+            json!({ "commitment": "0x01", "payload": "0x02" }),
+        ),
+        ("safe.jsonl", json!({ "l1": 1, "safe": id })),
+        (
+            "verdicts.jsonl",
+            json!({ "l1": 1, "index": 0, "node": "accepted" }),
+        ),
+    ];
+    let text = |without: &str| -> Vec<u8> {
+        let parts = recording.iter().filter(|(name, _)| *name != without);
+        let parts: Vec<String> = parts
+            .map(|(name, json)| format!("#{name}\n{json}"))
+            .collect();
+        parts.join("\n").into_bytes()
+    };
+    vec![
+        ("recording", "whole", text("start.json")),
+        ("recording", "mid-chain", text("")),
+        (
+            "admin_state",
+            "started",
+            br#"{"sequencerStarted":true}"#.to_vec(),
         ),
     ]
 }

@@ -7,11 +7,13 @@
 //!
 //! Allocation is asserted around the targets, by whoever runs them: see [`allowance`].
 
+mod answers;
 mod chain;
 mod configuration;
 mod data;
 mod eigenda;
 mod engine;
+mod files;
 mod pipeline;
 
 /// A target: its name, and the function.
@@ -44,6 +46,13 @@ pub const TARGETS: &[Target] = &[
     ("token", engine::token),
     ("engine_call", engine::engine_call),
     ("rpc_call", engine::rpc_call),
+    ("l1_block", answers::l1_block),
+    ("l1_proof", answers::l1_proof),
+    ("beacon_blobs", answers::beacon_blobs),
+    ("engine_answer", answers::engine_answers),
+    ("l2_answer", answers::l2_answers),
+    ("recording", files::recording),
+    ("admin_state", files::admin_state),
     ("eigenda_commitment", eigenda::eigenda_commitment),
     ("eigenda_abi", eigenda::eigenda_abi),
     ("eigenda_payload", eigenda::eigenda_payload),

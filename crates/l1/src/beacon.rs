@@ -119,11 +119,17 @@ impl Beacon {
     pub(crate) fn new(http: Http, options: &L1Options) -> Result<Self, OptionsError> {
         let beacon = &options.beacon;
         let mut nodes = Vec::new();
-        for (urls, is_fallback) in [(&beacon.endpoints, false), (&beacon.fallbacks, true)] {
+        for (flag, urls, is_fallback) in [
+            ("--l1.beacon", &beacon.endpoints, false),
+            ("--l1.beacon-fallbacks", &beacon.fallbacks, true),
+        ] {
             for url in urls {
-                let mut target = Target::parse(url)?;
+                let target = Target::parse(url);
+                let mut target = target.map_err(|error| OptionsError::Url { flag, error })?;
                 if let Some(header) = beacon.header.as_ref().filter(|_| !is_fallback) {
-                    target = target.with_header(header)?;
+                    let flag = "--l1.beacon-header";
+                    let with_header = target.with_header(header);
+                    target = with_header.map_err(|error| OptionsError::Url { flag, error })?;
                 }
                 nodes.push(Node {
                     target,
@@ -204,6 +210,7 @@ impl Beacon {
                         self.ask(node, slot, &wanted).await
                     }
                     Err(error) => {
+                        node.state().clock = None;
                         slot_error = Some(error);
                         continue;
                     }
@@ -213,6 +220,11 @@ impl Beacon {
             match result {
                 Ok(blobs) => {
                     node.state().health.succeeded();
+                    if blobs.iter().any(Option::is_none) {
+                        // perhaps it was looked for in a wrong slot: nothing proves what it said of
+                        // slots, so it is asked again
+                        node.state().clock = None;
+                    }
                     for (index, blob) in lacking.into_iter().zip(blobs) {
                         found[index] = blob;
                     }

@@ -1,5 +1,6 @@
 //! A bounded store of verified things by hash: what was not asked for longest goes first.
 
+use crate::meter::{CacheKind, Measured, Meter};
 use alloy_primitives::B256;
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +14,8 @@ pub(crate) struct Cache<T> {
     bytes: usize,
     max_entries: usize,
     max_bytes: usize,
+    kind: CacheKind,
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -23,7 +26,7 @@ struct Entry<T> {
 }
 
 impl<T: Clone> Cache<T> {
-    pub(crate) fn new(max_entries: usize, max_bytes: usize) -> Self {
+    pub(crate) fn new(kind: CacheKind, max_entries: usize, max_bytes: usize, meter: Meter) -> Self {
         Self {
             entries: HashMap::new(),
             by_use: BTreeMap::new(),
@@ -31,11 +34,18 @@ impl<T: Clone> Cache<T> {
             bytes: 0,
             max_entries,
             max_bytes,
+            kind,
+            meter,
         }
     }
 
     pub(crate) fn get(&mut self, hash: B256) -> Option<T> {
-        let entry = self.entries.get_mut(&hash)?;
+        let found = self.entries.get_mut(&hash);
+        (self.meter)(Measured::CacheGet {
+            cache: self.kind,
+            hit: found.is_some(),
+        });
+        let entry = found?;
         self.uses += 1;
         self.by_use.remove(&entry.last_use);
         self.by_use.insert(self.uses, hash);
@@ -55,12 +65,19 @@ impl<T: Clone> Cache<T> {
             last_use,
         };
         self.entries.insert(hash, entry);
+        let mut evicted = false;
         while self.entries.len() > self.max_entries || self.bytes > self.max_bytes {
             let Some((_, oldest)) = self.by_use.pop_first() else {
                 break;
             };
             self.remove(oldest);
+            evicted = true;
         }
+        (self.meter)(Measured::CacheAdd {
+            cache: self.kind,
+            evicted,
+            size: self.entries.len(),
+        });
     }
 
     fn remove(&mut self, hash: B256) {
@@ -74,6 +91,11 @@ impl<T: Clone> Cache<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meter;
+
+    fn cache(max_entries: usize, max_bytes: usize) -> Cache<i32> {
+        Cache::new(CacheKind::Blocks, max_entries, max_bytes, meter::ignore)
+    }
 
     fn hash(byte: u8) -> B256 {
         B256::repeat_byte(byte)
@@ -81,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_longest_goes_first() {
-        let mut cache = Cache::new(2, 1000);
+        let mut cache = cache(2, 1000);
         cache.insert(hash(1), 1, 1);
         cache.insert(hash(2), 2, 1);
         assert_eq!(cache.get(hash(1)), Some(1));
@@ -92,7 +114,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_and_counted_once() {
-        let mut cache = Cache::new(100, 10);
+        let mut cache = cache(100, 10);
         for _ in 0..3 {
             cache.insert(hash(1), 1, 6);
         }

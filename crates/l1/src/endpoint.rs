@@ -3,6 +3,7 @@
 use crate::{
     failure::Failure,
     health::Health,
+    meter::{Measured, Meter},
     options::L1Options,
     receipts_method::ReceiptsMethod,
     rpc::{self, Answered, Call},
@@ -49,6 +50,7 @@ pub(crate) struct Endpoint {
     /// Calls a second; none for no limit.
     rate: Option<f64>,
     permits: Semaphore,
+    meter: Meter,
     state: Mutex<State>,
 }
 
@@ -119,6 +121,7 @@ impl Endpoint {
             max_answer: options.max_answer_bytes,
             rate: options.rate_limit.filter(|rate| *rate > 0.0),
             permits: Semaphore::new(options.max_concurrency),
+            meter: options.meter,
             state: Mutex::new(State {
                 health: Health::default(),
                 batch: BatchSize::new(options.max_batch),
@@ -257,13 +260,27 @@ impl Endpoint {
             state.requests += 1;
             state.calls += calls.len() as u64;
         }
+        for Call { method, .. } in calls {
+            (self.meter)(Measured::Called { method });
+        }
         let body = rpc::write(calls);
+        let begin = Instant::now();
         let answer = self
             .http
             .post(&self.target, body, self.max_answer, self.timeout)
-            .await?;
+            .await;
+        let took = begin.elapsed();
+        for Call { method, .. } in calls {
+            (self.meter)(Measured::Done { method, took });
+        }
+        let answer = answer?;
+        let read = || {
+            rpc::read(calls, &answer.body, |method, error| {
+                (self.meter)(Measured::Answered { method, error });
+            })
+        };
         match answer.status.as_u16() {
-            200..=299 => rpc::read(calls, &answer.body),
+            200..=299 => read(),
             429 => Err(Failure::RateLimited {
                 retry_after: answer.retry_after,
             }),
@@ -272,7 +289,7 @@ impl Endpoint {
             }),
             413 => Err(Failure::BatchRefused(answer.status.to_string())),
             // Some endpoints give errors of JSON-RPC with a status of their own.
-            status => match rpc::read(calls, &answer.body) {
+            status => match read() {
                 Ok(answers) if answers.iter().all(Result::is_err) => Ok(answers),
                 Err(failure) if !matches!(failure, Failure::Malformed(_)) => Err(failure),
                 _ => Err(Failure::Status(status)),

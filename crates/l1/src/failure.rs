@@ -150,9 +150,14 @@ pub enum SlotError {
 /// Why options are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OptionsError {
-    /// An address cannot be used.
-    #[error(transparent)]
-    Url(#[from] UrlError),
+    /// An address, or a header for it, cannot be used.
+    #[error("{flag}: {error}")]
+    Url {
+        /// The flag that gives it.
+        flag: &'static str,
+        /// What is wrong with it.
+        error: UrlError,
+    },
     /// No endpoint at all.
     #[error("no L1 endpoint is given: give one or more with --l1")]
     NoEndpoint,

@@ -9,6 +9,7 @@ use crate::{
     verify::{
         AccountProof, BlockAt, BlockJson, BlockRead, CheckedBlock, CheckedHeader, PendingBlock,
         ReceiptsAnswer, VerifyError, read_block, read_header, read_proof, read_receipts,
+        read_receipts_with_gas,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -312,6 +313,42 @@ async fn transactions(endpoint: &Endpoint, hashes: &[B256]) -> Result<Vec<Bytes>
         .collect()
 }
 
+/// A whole block by its hash, and its receipts, each with the gas that the block used up to it. None
+/// if the endpoint does not have all of it.
+pub(crate) async fn whole_block(
+    endpoint: &Endpoint,
+    at: BlockAt,
+) -> Result<Option<(CheckedBlock, Vec<(L1Receipt, u64)>)>, Failure> {
+    let json = endpoint.call(block_call(at, true)).await?;
+    let block = match blocking(move || read_block(at, json.get())).await? {
+        None => return Ok(None),
+        Some(BlockRead::Whole(block)) => block,
+        Some(BlockRead::NeedsBytes(pending)) => {
+            let lacking: Vec<B256> = pending.lacking().collect();
+            pending.complete(transactions(endpoint, &lacking).await?)?
+        }
+    };
+    let block = Arc::new(block);
+    loop {
+        let method = endpoint.receipts_method();
+        let answers = endpoint.calls(&method.calls(&block)).await?;
+        let answers: Result<Vec<_>, Failure> = answers.into_iter().collect();
+        let results = match answers {
+            Ok(results) => results,
+            Err(Failure::NotFound(_)) => return Ok(None),
+            Err(failure) if is_lacking(&failure) && endpoint.lacks(method) => continue,
+            Err(failure) => return Err(failure),
+        };
+        let checked = Arc::clone(&block);
+        let receipts = blocking(move || {
+            let results: Vec<&str> = results.iter().map(|json| json.get()).collect();
+            read_receipts_with_gas(&checked, method.answer(&results))
+        });
+        let receipts = receipts.await?;
+        return Ok(receipts.map(|receipts| (Arc::unwrap_or_clone(block), receipts)));
+    }
+}
+
 /// An account and slots of its storage, in the state of a block whose header is checked.
 pub(crate) struct Proof<'a> {
     pub(crate) header: &'a CheckedHeader,
@@ -365,7 +402,7 @@ impl Job for ChainId {
     }
 }
 
-fn block_call(at: BlockAt, with_transactions: bool) -> Call {
+pub(crate) fn block_call(at: BlockAt, with_transactions: bool) -> Call {
     match at {
         BlockAt::Hash(hash) => Call::new("eth_getBlockByHash", json!([hash, with_transactions])),
         BlockAt::Number(number) => Call::new(

@@ -1,6 +1,10 @@
 //! What an operator can set.
 
-use crate::{failure::OptionsError, receipts_method::RpcKind};
+use crate::{
+    failure::OptionsError,
+    meter::{self, Meter},
+    receipts_method::RpcKind,
+};
 use std::time::Duration;
 
 /// How to reach L1. The defaults are op-node's where it has such a setting.
@@ -30,6 +34,8 @@ pub struct L1Options {
     pub patience: Duration,
     /// Where blobs come from.
     pub beacon: BeaconOptions,
+    /// Who is told of calls and of the cache.
+    pub meter: Meter,
 }
 
 /// How to reach beacon nodes.
@@ -62,6 +68,7 @@ impl Default for L1Options {
             timeout: Duration::from_secs(10),
             patience: Duration::from_secs(10),
             beacon: BeaconOptions::default(),
+            meter: meter::ignore,
         }
     }
 }

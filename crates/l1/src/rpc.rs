@@ -51,19 +51,27 @@ struct ErrorJson {
     data: Option<Value>,
 }
 
-/// Takes an answer apart: a result for each call, in the calls' order.
+/// Takes an answer apart: a result for each call, in the calls' order. `tell` is told of each call that
+/// is answered: its method, and the code if it is an error.
 ///
 /// # Errors
 ///
 /// If the answer as a whole is none: not JSON-RPC, or one error for a whole batch.
-pub(crate) fn read(calls: &[Call], body: &[u8]) -> Result<Vec<Answered>, Failure> {
+pub(crate) fn read(
+    calls: &[Call],
+    body: &[u8],
+    mut tell: impl FnMut(&'static str, Option<i64>),
+) -> Result<Vec<Answered>, Failure> {
     let malformed = |reason: String| Failure::Malformed(reason);
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
         let reply: Reply<'_> =
             serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
         return match (calls, reply.error) {
-            ([call], error) => Ok(vec![answered(call, reply.result, error)]),
+            ([call], error) => {
+                tell(call.method, error.as_ref().map(|error| error.code));
+                Ok(vec![answered(call, reply.result, error)])
+            }
             (_, Some(error)) => Err(match sort("a batch", error) {
                 // What a whole batch is refused for is most often its length.
                 Failure::Refused { message, .. } | Failure::Unsupported(message) => {
@@ -94,6 +102,7 @@ pub(crate) fn read(calls: &[Call], body: &[u8]) -> Result<Vec<Answered>, Failure
         if slot.is_some() {
             return Err(malformed("two answers to one call".to_owned()));
         }
+        tell(call.method, reply.error.as_ref().map(|error| error.code));
         *slot = Some(answered(call, reply.result, reply.error));
     }
     answers

@@ -5,10 +5,11 @@ use crate::{
     blob_flights::BlobFlights,
     cache::Cache,
     endpoint::{Endpoint, EndpointStatus},
-    failure::{L1Error, OptionsError},
+    failure::{Failure, L1Error, OptionsError},
     fetch::{Blocks, ChainId, Fetched, Headers, Proof},
+    meter::CacheKind,
     options::L1Options,
-    pool::Pool,
+    pool::{Job, Pool},
     verify::{AccountProof, BlockAt, BlockJson, CheckedHeader, Label},
 };
 use alloy_primitives::{Address, B256};
@@ -58,14 +59,28 @@ impl L1Source {
             .endpoints
             .iter()
             .map(|url| {
-                let target = Target::parse(url)?;
+                let target = Target::parse(url);
+                let target = target.map_err(|error| OptionsError::Url {
+                    flag: "--l1",
+                    error,
+                })?;
                 Ok(Arc::new(Endpoint::new(http.clone(), target, &options)))
             })
             .collect::<Result<_, OptionsError>>()?;
         let beacon = Beacon::new(http, &options)?;
         let caches = Caches {
-            blocks: Cache::new(options.cache_blocks, options.cache_bytes),
-            headers: Cache::new(options.cache_blocks, options.cache_blocks * HEADER_BYTES),
+            blocks: Cache::new(
+                CacheKind::Blocks,
+                options.cache_blocks,
+                options.cache_bytes,
+                options.meter,
+            ),
+            headers: Cache::new(
+                CacheKind::Headers,
+                options.cache_blocks,
+                options.cache_blocks.saturating_mul(HEADER_BYTES),
+                options.meter,
+            ),
         };
         Ok(Self {
             inner: Arc::new(Inner {
@@ -83,6 +98,10 @@ impl L1Source {
         &self.inner.options
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
     fn caches(&self) -> MutexGuard<'_, Caches> {
         self.inner
             .cache
@@ -98,6 +117,19 @@ impl L1Source {
     pub async fn chain_id(&self) -> Result<u64, L1Error> {
         let id = self.inner.pool.ask(&ChainId).await?;
         id.ok_or_else(|| no_answer("the L1 chain id"))
+    }
+
+    /// What each endpoint says the L1's chain id is, in the operator's order: one of another chain would
+    /// pass for a reorganisation as soon as it is asked.
+    pub async fn chain_ids(&self) -> Vec<(String, Result<u64, Failure>)> {
+        let mut ids = Vec::new();
+        for endpoint in self.inner.pool.endpoints() {
+            let id = ChainId.run(endpoint).await;
+            let id =
+                id.and_then(|id| id.ok_or_else(|| Failure::NotFound("the chain id".to_owned())));
+            ids.push((endpoint.name().to_owned(), id));
+        }
+        ids
     }
 
     /// A header.

@@ -4,13 +4,12 @@
 
 use crate::{
     command::{CommandError, NodeHandle},
-    l2::L2Error,
     safe_db::{BecameSafe, SafeDb, SafeDbError},
-    status::SyncStatus,
 };
 use alloy_primitives::{B256, keccak256};
 use core::fmt;
 use doppio_l1::verify::BlockAt;
+use doppio_l2::SyncStatus;
 use doppio_protocol::{
     L2BlockRef, block::BlockId, config::Fork, output::OutputV0, payload::ExecutionPayload,
 };
@@ -30,9 +29,11 @@ fn failed(error: impl fmt::Display) -> RpcError {
     RpcError::failed(error.to_string())
 }
 
-impl From<L2Error> for RpcError {
-    fn from(error: L2Error) -> Self {
-        failed(error)
+/// An error with where it happened, as op-node words it.
+fn at(place: impl fmt::Display, error: RpcError) -> RpcError {
+    RpcError {
+        message: format!("{place}: {}", error.message),
+        ..error
     }
 }
 
@@ -69,7 +70,12 @@ impl NodeApi {
         let mut status = self.node.sync_status();
         let mut block = None;
         for _ in 0..SNAPSHOTS {
-            block = self.node.l2.block_ref(BlockAt::Number(number)).await?;
+            block = self
+                .node
+                .l2
+                .block_ref(BlockAt::Number(number))
+                .await
+                .map_err(failed)?;
             let after = self.node.sync_status();
             let is_settled = number <= status.finalized_l2.number
                 || status.unsafe_l2.hash == after.unsafe_l2.hash;
@@ -82,7 +88,7 @@ impl NodeApi {
     }
 
     async fn output(&self, block: &L2BlockRef) -> Result<OutputV0, RpcError> {
-        let output = self.node.l2.output(block.hash).await?;
+        let output = self.node.l2.output(block.hash).await.map_err(failed)?;
         output.ok_or_else(|| RpcError::failed("not found"))
     }
 
@@ -108,7 +114,13 @@ impl NodeApi {
     }
 
     fn safe_head_at_l1_block(&self, number: u64) -> Result<Value, RpcError> {
-        let found = self.safe_db()?.at_l1(number)?;
+        let db = self.safe_db().map_err(|error| {
+            at(
+                format!("failed to get safe head at l1 block {number:#x}"),
+                error,
+            )
+        })?;
+        let found = db.at_l1(number)?;
         let found = found.ok_or_else(|| RpcError::failed("not found"))?;
         Ok(json!({ "l1Block": found.l1_block, "safeHead": found.safe_head }))
     }
@@ -124,7 +136,8 @@ impl NodeApi {
                 genesis.l2_time
             ))
         })?;
-        let number = genesis.l2.number + elapsed / rollup.block_time.max(1);
+        let blocks = elapsed / rollup.block_time.max(1);
+        let number = genesis.l2.number.saturating_add(blocks);
         let (block, status) = self.block_with_status(number).await?;
         let mut answer = json!({
             "current_l1": status.current_l1.id(),
@@ -142,19 +155,14 @@ impl NodeApi {
             // safe before anything is derived; the contracts may be older than the chain
             BlockId::default()
         } else {
-            match self.safe_db()?.became_safe(block.number)? {
+            let failed = |error| at(format!("l1AtSafeHead@{}", block.id()), error);
+            let db = self.safe_db().map_err(failed)?;
+            match db.became_safe(block.number)? {
                 BecameSafe::At(l1) => l1,
-                BecameSafe::NotYet => {
-                    return Err(RpcError::failed(format!(
-                        "l1AtSafeHead@{}: not found",
-                        block.id()
-                    )));
-                }
+                BecameSafe::NotYet => return Err(failed(RpcError::failed("not found"))),
                 BecameSafe::Earlier => {
-                    return Err(RpcError::failed(format!(
-                        "l1AtSafeHead@{}: the safe head database begins later",
-                        block.id()
-                    )));
+                    let reason = "the safe head database begins later";
+                    return Err(failed(RpcError::failed(reason)));
                 }
             }
         };
@@ -316,17 +324,4 @@ impl MethodSet for AdminApi {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The preimage is written out as the sheet has it.
-    #[test]
-    fn the_super_root_of_one_chain_is_over_version_time_chain_and_output() {
-        let output = B256::repeat_byte(0xab);
-        let mut preimage = "01".to_owned() + "0000000065000000";
-        preimage += &format!("{:064x}", 901);
-        preimage += &"ab".repeat(32);
-        let preimage = alloy_primitives::hex::decode(preimage).unwrap();
-        assert_eq!(super_root(0x6500_0000, 901, output), keccak256(preimage));
-    }
-}
+mod tests;

@@ -2,50 +2,11 @@
 //!
 //! `--check` runs them all and prints them; a start stops at the first that fails.
 
-use crate::l2::L2Client;
+use doppio_checks::Check;
 use doppio_l1::{L1Source, verify::BlockAt};
-use doppio_protocol::config::{BatchAuth, ChainConfig, Fork};
-use std::{fmt, sync::Arc};
-use thiserror::Error;
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// It holds.
-    Good,
-    /// It may become a problem.
-    Warning,
-    /// The node must not start.
-    Failure,
-}
-
-/// A check, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What was looked at.
-    pub name: &'static str,
-    /// How it is.
-    pub severity: Severity,
-    /// What was found.
-    pub found: String,
-    /// What to do about it; empty if nothing.
-    pub remedy: String,
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.found)?;
-        if !self.remedy.is_empty() {
-            write!(f, ". {}", self.remedy)?;
-        }
-        Ok(())
-    }
-}
-
-/// A check that failed.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct CheckFailure(pub Check);
+use doppio_l2::L2Client;
+use doppio_protocol::config::{BatchAuth, ChainConfig, CommitmentType, Fork};
+use std::sync::Arc;
 
 /// What is checked against what.
 #[derive(Debug)]
@@ -62,31 +23,6 @@ pub struct Checks<'a> {
     pub has_da_server: bool,
 }
 
-fn good(name: &'static str, found: impl Into<String>) -> Check {
-    Check {
-        name,
-        severity: Severity::Good,
-        found: found.into(),
-        remedy: String::new(),
-    }
-}
-
-fn bad(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check {
-        name,
-        severity: Severity::Failure,
-        found: found.into(),
-        remedy: remedy.into(),
-    }
-}
-
-fn warning(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check {
-        severity: Severity::Warning,
-        ..bad(name, found, remedy)
-    }
-}
-
 impl Checks<'_> {
     /// Runs all of them. `now` is seconds since the Unix epoch.
     pub async fn run(&self, now: u64) -> Vec<Check> {
@@ -100,32 +36,26 @@ impl Checks<'_> {
         checks
     }
 
-    /// The first that forbids a start, as an error.
-    ///
-    /// # Errors
-    ///
-    /// The check.
-    pub fn verdict(checks: &[Check]) -> Result<(), CheckFailure> {
-        let failed = |check: &&Check| check.severity == Severity::Failure;
-        match checks.iter().find(failed) {
-            None => Ok(()),
-            Some(check) => Err(CheckFailure(check.clone())),
-        }
-    }
-
     /// Those that need nobody's answer.
     fn of_configuration(&self, now: u64) -> Vec<Check> {
         let rollup = &self.chain.rollup;
-        let mut checks = vec![good(
+        let mut checks = vec![Check::good(
             "configuration",
             format!("config id {}", self.chain.config_id()),
         )];
-        checks.push(if rollup.alt_da.is_none() {
-            good("alt-DA", "not used")
+        let commitments = rollup.alt_da.map(|alt_da| alt_da.da_commitment_type);
+        checks.push(if commitments.is_none() {
+            Check::good("alt-DA", "not used")
+        } else if commitments == Some(CommitmentType::Keccak) {
+            Check::failure(
+                "alt-DA",
+                "alt_da.da_commitment_type is KeccakCommitment, and challenges to such commitments are not in this release",
+                "Follow this chain with op-node",
+            )
         } else if self.has_da_server {
-            good("alt-DA", "a DA server is given")
+            Check::good("alt-DA", "a DA server is given")
         } else {
-            bad(
+            Check::failure(
                 "alt-DA",
                 "rollup.json has alt_da, and there is no DA source",
                 "Give the DA server with --altda.da-server URL",
@@ -133,15 +63,15 @@ impl Checks<'_> {
         });
         let ecotone = rollup.active(Fork::Ecotone, now);
         checks.push(if self.has_beacon {
-            good("beacon", "given, or declared unnecessary")
+            Check::good("beacon", "given, or declared unnecessary")
         } else if ecotone {
-            bad(
+            Check::failure(
                 "beacon",
                 "Ecotone is active, and there is no beacon node",
                 "Give one with --l1.beacon URL, or --l1.beacon.ignore for a chain that never uses blobs",
             )
         } else {
-            warning(
+            Check::warning(
                 "beacon",
                 "there is no beacon node, and Ecotone will need one",
                 "Give one with --l1.beacon URL",
@@ -150,26 +80,46 @@ impl Checks<'_> {
         checks
     }
 
+    /// All endpoints that answer must be of the right chain: one that is not would pass for a
+    /// reorganisation when it is asked in another's place.
     async fn l1_chain_id(&self) -> Check {
         const NAME: &str = "L1 chain id";
         let expected = self.chain.rollup.l1_chain_id;
-        match self.l1.chain_id().await {
-            Ok(id) if id == expected => good(NAME, id.to_string()),
-            Ok(id) => bad(
-                NAME,
-                format!("l1_chain_id is {expected}, but the L1 endpoint is of chain {id}"),
-                "Point --l1 to the right chain, or take the rollup.json of this one",
-            ),
-            Err(error) => bad(NAME, error.to_string(), "Check --l1 and that the node runs"),
+        let ids = self.l1.chain_ids().await;
+        let mut silent = Vec::new();
+        for (endpoint, id) in &ids {
+            match id {
+                Ok(id) if *id == expected => {}
+                Ok(id) => {
+                    return Check::failure(
+                        NAME,
+                        format!(
+                            "l1_chain_id is {expected}, but the L1 endpoint {endpoint} is of chain {id}"
+                        ),
+                        "Point --l1 to the right chain, or take the rollup.json of this one",
+                    );
+                }
+                Err(failure) => silent.push(format!("{endpoint}: {failure}")),
+            }
         }
+        let remedy = "Check --l1 and that the node runs";
+        if silent.len() == ids.len() {
+            return Check::failure(NAME, silent.join("; "), remedy);
+        }
+        if silent.is_empty() {
+            return Check::good(NAME, expected.to_string());
+        }
+        Check::warning(NAME, silent.join("; "), remedy)
     }
 
     async fn l1_genesis(&self) -> Check {
         const NAME: &str = "L1 genesis";
         let genesis = self.chain.rollup.genesis.l1;
         match self.l1.header(BlockAt::Number(genesis.number)).await {
-            Ok(Some(header)) if header.hash() == genesis.hash => good(NAME, genesis.to_string()),
-            Ok(Some(header)) => bad(
+            Ok(Some(header)) if header.hash() == genesis.hash => {
+                Check::good(NAME, genesis.to_string())
+            }
+            Ok(Some(header)) => Check::failure(
                 NAME,
                 format!(
                     "genesis.l1 is {genesis}, but L1's block {} is {}",
@@ -179,12 +129,14 @@ impl Checks<'_> {
                 "The L1 endpoint follows another chain: check --l1 and rollup.json",
             ),
             // nodes may have thrown away old blocks
-            Ok(None) => warning(
+            Ok(None) => Check::warning(
                 NAME,
                 format!("L1 has no block {}", genesis.number),
                 "If the L1 node keeps old blocks, it follows another chain",
             ),
-            Err(error) => bad(NAME, error.to_string(), "Check --l1 and that the node runs"),
+            Err(error) => {
+                Check::failure(NAME, error.to_string(), "Check --l1 and that the node runs")
+            }
         }
     }
 
@@ -192,13 +144,13 @@ impl Checks<'_> {
         const NAME: &str = "L2 chain id";
         let expected = self.chain.rollup.l2_chain_id;
         match self.l2.chain_id().await {
-            Ok(id) if id == expected => good(NAME, id.to_string()),
-            Ok(id) => bad(
+            Ok(id) if id == expected => Check::good(NAME, id.to_string()),
+            Ok(id) => Check::failure(
                 NAME,
                 format!("l2_chain_id is {expected}, but the engine is of chain {id}"),
                 "Point --l2 to the right engine, or take the rollup.json of this one",
             ),
-            Err(error) => bad(
+            Err(error) => Check::failure(
                 NAME,
                 error.to_string(),
                 "Check --l2, --l2.jwt-secret and that the engine runs",
@@ -210,8 +162,8 @@ impl Checks<'_> {
         const NAME: &str = "L2 genesis";
         let genesis = self.chain.rollup.genesis.l2;
         match self.l2.header(BlockAt::Number(genesis.number)).await {
-            Ok(Some((hash, _))) if hash == genesis.hash => good(NAME, genesis.to_string()),
-            Ok(Some((hash, _))) => bad(
+            Ok(Some((hash, _))) if hash == genesis.hash => Check::good(NAME, genesis.to_string()),
+            Ok(Some((hash, _))) => Check::failure(
                 NAME,
                 format!(
                     "genesis.l2 is {genesis}, but the engine's block {} is {hash}",
@@ -219,12 +171,12 @@ impl Checks<'_> {
                 ),
                 "The engine was made from another genesis.json: make its database anew",
             ),
-            Ok(None) => warning(
+            Ok(None) => Check::warning(
                 NAME,
                 format!("the engine has no block {}", genesis.number),
                 "It may have thrown away old blocks",
             ),
-            Err(error) => bad(
+            Err(error) => Check::failure(
                 NAME,
                 error.to_string(),
                 "Check --l2, --l2.jwt-secret and that the engine runs",
@@ -239,7 +191,7 @@ impl Checks<'_> {
         let methods = match self.l2.capabilities().await {
             Ok(methods) => methods,
             Err(error) => {
-                return warning(
+                return Check::warning(
                     NAME,
                     format!("it does not say which calls it has: {error}"),
                     "If blocks fail at the next fork, update the engine",
@@ -267,14 +219,14 @@ impl Checks<'_> {
                     continue;
                 }
                 let later = if time > now { "will need" } else { "needs" };
-                return bad(
+                return Check::failure(
                     NAME,
                     format!("it lacks {call}, which {fork:?} (time {time}) {later}"),
                     "Update the engine",
                 );
             }
         }
-        good(NAME, format!("{}, {} calls", self.l2.name(), methods.len()))
+        Check::good(NAME, format!("{}, {} calls", self.l2.name(), methods.len()))
     }
 
     /// Where a contract decides which batches count, there must be one.
@@ -284,13 +236,17 @@ impl Checks<'_> {
         let head = match self.l1.head().await {
             Ok(head) => head,
             Err(error) => {
-                return bad(NAME, error.to_string(), "Check --l1 and that the node runs");
+                return Check::failure(
+                    NAME,
+                    error.to_string(),
+                    "Check --l1 and that the node runs",
+                );
             }
         };
         let now = head.header().timestamp;
         let (what, address) = match self.chain.batch_auth.at(now).rule {
             BatchAuth::Sender => {
-                return good(NAME, rollup.batch_inbox_address.to_string());
+                return Check::good(NAME, rollup.batch_inbox_address.to_string());
             }
             BatchAuth::InboxContract { .. } => ("the inbox contract", rollup.batch_inbox_address),
             BatchAuth::AuthEvent { authenticator, .. }
@@ -302,15 +258,15 @@ impl Checks<'_> {
         let proof = self.l1.proof(&head, address, &[]).await;
         match proof {
             Ok(Some(proof)) if proof.account.is_some_and(|account| account.has_code()) => {
-                good(NAME, format!("{what} is at {address}"))
+                Check::good(NAME, format!("{what} is at {address}"))
             }
-            Ok(Some(_)) => bad(
+            Ok(Some(_)) => Check::failure(
                 NAME,
                 format!("{what} should be at {address}, where L1 has no code"),
                 "Check the address in rollup.json, and that the contract is deployed",
             ),
-            Ok(None) => warning(NAME, "L1 gives no proof", ""),
-            Err(error) => warning(
+            Ok(None) => Check::warning(NAME, "L1 gives no proof", ""),
+            Err(error) => Check::warning(
                 NAME,
                 format!("whether {what} is there cannot be checked: {error}"),
                 "The L1 endpoint lacks eth_getProof",

@@ -1,11 +1,8 @@
 //! What the node can be told to do, and by whom.
 
-use crate::{
-    l2::L2Client,
-    safe_db::SafeDb,
-    status::{NodeStatus, SyncStatus},
-};
+use crate::{safe_db::SafeDb, status::NodeStatus};
 use alloy_primitives::B256;
+use doppio_l2::{L2Client, SyncStatus};
 use doppio_node::StartError;
 use doppio_protocol::{config::ChainConfig, l2::L2Block};
 use std::sync::Arc;

@@ -2,14 +2,15 @@
 //! this node before switching.
 //!
 //! Each height that both nodes have is compared once as unsafe block, and once more when it is safe in
-//! both; each L1 height that both have derived, by the safe head that it gave. A difference between
-//! unsafe blocks may be a reorganisation that one node has seen and the other has not yet. One between
-//! safe blocks is never right.
+//! both; each L1 height that both have derived, by the safe head that it gave; and what the other node
+//! calls final, each time it changes. A difference between unsafe blocks may be a reorganisation that one
+//! node has seen and the other has not yet. One between safe blocks is never right.
 
-use crate::{command::NodeHandle, meters, status::SyncStatus};
+use crate::{command::NodeHandle, meters};
 use alloy_primitives::B256;
 use core::{fmt, time::Duration};
 use doppio_l1::verify::BlockAt;
+use doppio_l2::SyncStatus;
 use doppio_protocol::{L2BlockRef, block::BlockId};
 use doppio_rpc::{CallError, Caller};
 use serde::Deserialize;
@@ -38,6 +39,8 @@ pub enum Compared {
     Unsafe,
     /// A block that is safe in both.
     Safe,
+    /// The block that the other node calls final.
+    Finalized,
     /// The safe head that an L1 height gave.
     SafeHead,
 }
@@ -47,6 +50,7 @@ impl Compared {
         match self {
             Self::Unsafe => "unsafe",
             Self::Safe => "safe",
+            Self::Finalized => "finalized",
             Self::SafeHead => "safe_head_at_l1",
         }
     }
@@ -130,6 +134,8 @@ pub struct Comparison {
 struct Cursors {
     unsafe_blocks: u64,
     safe_blocks: u64,
+    /// What the other node called final when that was compared last.
+    finalized: BlockId,
     l1_blocks: u64,
     /// The other node keeps its safe heads.
     has_safe_heads: bool,
@@ -202,6 +208,7 @@ impl Comparison {
             Cursors {
                 unsafe_blocks: first,
                 safe_blocks: first,
+                finalized: BlockId::default(),
                 l1_blocks: ours.current_l1.number,
                 has_safe_heads: self.node.safe_db.is_some(),
             }
@@ -225,6 +232,16 @@ impl Comparison {
                 }
                 *next = last + 1;
                 meters::compared(compared.name(), last);
+            }
+        }
+        let finalized = theirs.finalized_l2.id();
+        // a height that this node has not derived yet can be compared later
+        if finalized != cursors.finalized && finalized.number <= ours.safe_l2.number {
+            let difference = self.finalized(finalized).await?;
+            cursors.finalized = finalized;
+            meters::compared(Compared::Finalized.name(), finalized.number);
+            if difference.is_some() {
+                return Ok(difference);
             }
         }
         // what an L1 block gave is known once the node is at the next one
@@ -290,6 +307,24 @@ impl Comparison {
                 ours,
                 theirs,
             }))
+    }
+
+    /// Compares what the other node calls final with the block of that height. All zeros are no block.
+    async fn finalized(&self, theirs: BlockId) -> Result<Option<NodeDifference>, NotCompared> {
+        if theirs.hash.is_zero() {
+            return Ok(None);
+        }
+        let height = theirs.number;
+        let ours = self.node.l2.block_ref(BlockAt::Number(height)).await;
+        let ours = ours.map_err(|error| NotCompared::Ours(error.to_string()))?;
+        let ours = ours.ok_or_else(|| NotCompared::Ours(format!("block {height} is gone")))?;
+        Ok((ours.hash != theirs.hash).then(|| NodeDifference {
+            compared: Compared::Finalized,
+            height,
+            field: "the block",
+            ours: ours.hash.to_string(),
+            theirs: theirs.hash.to_string(),
+        }))
     }
 
     async fn output(&self, height: u64) -> Result<Output, NotCompared> {

@@ -3,8 +3,9 @@
 use crate::status::NodeStatus;
 use alloy_primitives::B256;
 use core::time::Duration;
+use doppio_l1::{CacheKind, EndpointStatus, L1Source, Measured};
 use doppio_protocol::{L1BlockRef, L2BlockRef};
-use metrics::{counter, gauge, histogram};
+use metrics::{Label, SharedString, counter, gauge, histogram};
 
 /// Gauges take floating point numbers; heights and times are far below what those hold exactly.
 #[expect(clippy::cast_precision_loss, reason = "see above")]
@@ -168,6 +169,104 @@ pub(crate) fn unsafe_blocks(count: usize, bytes: usize) {
 /// Whether blocks are made without users' transactions after an expired sequencing window.
 pub(crate) fn recovering(is_recovering: bool) {
     gauge!("doppio_node_sequencer_recovering").set(f64::from(u8::from(is_recovering)));
+}
+
+/// Whom the node calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Callee {
+    L1,
+    Engine,
+}
+
+impl Callee {
+    /// op-node's name for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::L1 => "l1",
+            Self::Engine => "engine-api",
+        }
+    }
+}
+
+/// A call is made.
+pub(crate) fn call_begins(of: Callee, method: SharedString) {
+    counter!("op_node_default_rpc_client_requests_total", "rpc" => of.name(), "method" => method)
+        .increment(1);
+}
+
+/// A call is over, with an answer or without.
+pub(crate) fn call_ends(of: Callee, method: SharedString, took: Duration) {
+    histogram!("op_node_default_rpc_client_request_duration_seconds", "rpc" => of.name(), "method" => method)
+        .record(took);
+}
+
+/// A call was answered, perhaps with an error of this code.
+pub(crate) fn call_answered(of: Callee, method: SharedString, error: Option<i64>) {
+    let error = error.map_or_else(|| "<nil>".to_owned(), |code| format!("rpc_{code}"));
+    counter!(
+        "op_node_default_rpc_client_responses_total",
+        "rpc" => of.name(), "method" => method, "error" => error
+    )
+    .increment(1);
+}
+
+/// What L1 access measures: the [`Meter`](doppio_l1::Meter) of its options.
+pub fn l1_access(measured: Measured) {
+    let kind = |cache| match cache {
+        CacheKind::Blocks => "blocks",
+        CacheKind::Headers => "headers",
+    };
+    let word = |is_so: bool| if is_so { "true" } else { "false" };
+    match measured {
+        Measured::Called { method } => call_begins(Callee::L1, method.into()),
+        Measured::Done { method, took } => call_ends(Callee::L1, method.into(), took),
+        Measured::Answered { method, error } => call_answered(Callee::L1, method.into(), error),
+        Measured::CacheGet { cache, hit } => {
+            counter!("op_node_default_l1_source_cache_get", "type" => kind(cache), "hit" => word(hit))
+                .increment(1);
+        }
+        Measured::CacheAdd {
+            cache,
+            evicted,
+            size,
+        } => {
+            counter!(
+                "op_node_default_l1_source_cache_add",
+                "type" => kind(cache), "evicted" => word(evicted)
+            )
+            .increment(1);
+            gauge!("op_node_default_l1_source_cache_size", "type" => kind(cache))
+                .set(number(size as u64));
+        }
+    }
+}
+
+/// How the endpoints of L1 fare.
+pub(crate) fn endpoints(l1: &L1Source) {
+    for (kind, all) in [("rpc", l1.endpoints()), ("beacon", l1.beacon_endpoints())] {
+        for (position, status) in all.into_iter().enumerate() {
+            endpoint(kind, position, status);
+        }
+    }
+}
+
+/// Two endpoints may be of one host, with a key each that is not shown: the place in the operator's
+/// list tells them apart.
+fn endpoint(kind: &'static str, position: usize, status: EndpointStatus) {
+    let labels = [
+        Label::new("kind", kind),
+        Label::new("position", position.to_string()),
+        Label::new("endpoint", status.endpoint),
+    ];
+    let flag = |is_so: bool| f64::from(u8::from(is_so));
+    let labels = || labels.iter();
+    gauge!("doppio_node_l1_endpoint_score", labels()).set(f64::from(status.score));
+    gauge!("doppio_node_l1_endpoint_waiting", labels()).set(flag(status.is_waiting));
+    gauge!("doppio_node_l1_endpoint_distrusted", labels()).set(flag(status.is_distrusted));
+    gauge!("doppio_node_l1_endpoint_batch_limit", labels()).set(number(status.batch_limit as u64));
+    counter!("doppio_node_l1_endpoint_falsehoods_total", labels()).absolute(status.falsehoods);
+    counter!("doppio_node_l1_endpoint_requests_total", labels()).absolute(status.requests);
+    counter!("doppio_node_l1_endpoint_calls_total", labels()).absolute(status.calls);
 }
 
 /// A call over the node's JSON-RPC: the [`Meter`](doppio_rpc::Meter) of its servers.

@@ -1,6 +1,7 @@
-//! News of L1: its head, its safe and its finalized block, whenever they change.
+//! News of L1: its head, its safe and its finalized block, whenever they change; and how its endpoints
+//! fare.
 
-use crate::requests::labelled;
+use crate::{meters, requests::labelled};
 use core::time::Duration;
 use doppio_l1::{L1Source, verify::Label};
 use doppio_protocol::L1BlockRef;
@@ -13,6 +14,17 @@ pub(crate) enum News {
     Head(L1BlockRef),
     Safe(L1BlockRef),
     Finalized(L1BlockRef),
+}
+
+/// How often the metrics of L1's endpoints are brought up to date. Prometheus asks less often.
+const ENDPOINTS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Brings the metrics of L1's endpoints up to date, again and again.
+pub(crate) async fn measure_endpoints(l1: L1Source) {
+    loop {
+        meters::endpoints(&l1);
+        sleep(ENDPOINTS_INTERVAL).await;
+    }
 }
 
 /// Tells of L1's head whenever it changes.

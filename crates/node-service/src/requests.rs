@@ -3,17 +3,13 @@
 //! An answer is the driver's; a [`Setback`] says why there is none. Whatever can be late is asked
 //! again; what L1 has dropped makes the driver begin again.
 
-use crate::{
-    da::DaSource,
-    l2::{L2Client, L2Error, label},
-    meters,
-    service::SequencerSettings,
-};
-use doppio_derive::{Found, Lookup, PayloadAnswer, Request, Response};
+use crate::{da::DaSource, meters, service::SequencerSettings};
+use doppio_derive::{Found, L2Label, Lookup, PayloadAnswer, Request, Response};
 use doppio_l1::{
     Follower, L1Error, L1Event, L1Source, Reorg,
     verify::{BlockAt, Label},
 };
+use doppio_l2::{L2Client, L2Error};
 use doppio_node::{SequencerAnswer, SequencerNeed};
 use doppio_protocol::{L1BlockRef, block::BlockId, config::ChainConfig, l1::L1Block};
 use std::{sync::Arc, time::Instant};
@@ -243,4 +239,13 @@ pub(crate) async fn labelled(l1: &L1Source, label: Label) -> Result<Option<L1Blo
     let header = l1.header(BlockAt::Label(label)).await?;
     meters::l1_request(label.as_str(), start.elapsed());
     Ok(header.map(|header| header.block_ref()))
+}
+
+/// The name of a block among the engine's labels.
+const fn label(label: L2Label) -> BlockAt {
+    BlockAt::Label(match label {
+        L2Label::Unsafe => Label::Latest,
+        L2Label::Safe => Label::Safe,
+        L2Label::Finalized => Label::Finalized,
+    })
 }

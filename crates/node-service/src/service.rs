@@ -9,18 +9,18 @@ mod events;
 use crate::{
     command::{Command, CommandError, NodeHandle, Reply},
     da::DaSource,
-    l2::L2Client,
     lane::{Answer, Done, KINDS, Kind, Lane},
     meters::{self, Happened},
-    news::{News, poll_head, poll_labels},
+    news::{News, measure_endpoints, poll_head, poll_labels},
     persistence::{AdminState, AdminStateError},
     requests::{Setback, Sources, Visible, next_l1_block},
     safe_db::{SafeDb, SafeDbError},
-    status::{NodeStatus, SyncStatus},
+    status::{NodeStatus, sync_status},
 };
 use alloy_primitives::B256;
 use core::time::Duration;
 use doppio_l1::{Follower, FollowerOptions, L1Source};
+use doppio_l2::L2Client;
 use doppio_node::{
     Driver, DriverError, DriverOptions, EngineAnswer, EngineCall, Millis, Next, SequencerOptions,
     Stop,
@@ -231,7 +231,8 @@ impl Service {
         let l1 = self.sources.l1.clone();
         let polling = self.options.polling;
         let heads = tokio::spawn(poll_head(l1.clone(), polling.head, sender.clone()));
-        let labels = tokio::spawn(poll_labels(l1, polling.epoch, sender));
+        let labels = tokio::spawn(poll_labels(l1.clone(), polling.epoch, sender));
+        let endpoints = tokio::spawn(measure_endpoints(l1));
         let result = loop {
             let wake = match self.go_on() {
                 Ok(wake) => wake,
@@ -267,6 +268,7 @@ impl Service {
         };
         heads.abort();
         labels.abort();
+        endpoints.abort();
         if let Err(error) = &result {
             error!(%error, "the node stops");
         }
@@ -573,7 +575,7 @@ impl Service {
 
     fn publish(&self, now: Duration) {
         let new = NodeStatus {
-            sync: SyncStatus::new(
+            sync: sync_status(
                 self.driver.heads(),
                 self.driver.l1(),
                 self.driver.current_l1(),

@@ -1,55 +1,8 @@
 //! What the node tells of itself.
 
+use doppio_l2::SyncStatus;
 use doppio_node::{Heads, L1Heads};
 use doppio_protocol::{L1BlockRef, L2BlockRef};
-use serde::{Deserialize, Serialize};
-
-/// The heads of both chains, as `optimism_syncStatus` gives them. Zero where nothing is known yet.
-// spec: opstack 5.1, opstack-2026-09 5 *1
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SyncStatus {
-    /// The L1 block that derivation is at: lower ones are complete.
-    pub current_l1: L1BlockRef,
-    /// The same as `finalized_l1`; old programs read it.
-    pub current_l1_finalized: L1BlockRef,
-    /// The newest L1 block.
-    pub head_l1: L1BlockRef,
-    /// The newest safe L1 block.
-    pub safe_l1: L1BlockRef,
-    /// The newest finalized L1 block.
-    pub finalized_l1: L1BlockRef,
-    /// The newest L2 block.
-    pub unsafe_l2: L2BlockRef,
-    /// The newest L2 block that is derived from L1.
-    pub safe_l2: L2BlockRef,
-    /// The newest L2 block whose data is on finalized L1.
-    pub finalized_l2: L2BlockRef,
-    /// The newest L2 block that is derived, perhaps in the middle of a span.
-    pub pending_safe_l2: L2BlockRef,
-    /// The same as `safe_l2` for a chain that depends on no other.
-    pub local_safe_l2: L2BlockRef,
-}
-
-impl SyncStatus {
-    pub(crate) fn new(heads: Option<&Heads>, l1: &L1Heads, current: Option<&L1BlockRef>) -> Self {
-        let finalized_l1 = l1.finalized.unwrap_or_default();
-        let l2 = |head: fn(&Heads) -> L2BlockRef| heads.map(head).unwrap_or_default();
-        let safe = l2(|heads| heads.safe);
-        Self {
-            current_l1: current.copied().unwrap_or_default(),
-            current_l1_finalized: finalized_l1,
-            head_l1: l1.head.unwrap_or_default(),
-            safe_l1: l1.safe.unwrap_or_default(),
-            finalized_l1,
-            unsafe_l2: l2(|heads| heads.unsafe_head),
-            safe_l2: safe,
-            finalized_l2: l2(|heads| heads.finalized),
-            pending_safe_l2: l2(|heads| heads.pending_safe),
-            local_safe_l2: safe,
-        }
-    }
-}
 
 /// What the node tells of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,4 +11,27 @@ pub struct NodeStatus {
     pub sync: SyncStatus,
     /// Whether it makes blocks.
     pub is_sequencing: bool,
+}
+
+/// The heads, as they are told. `current` is the L1 block that derivation is at.
+pub(crate) fn sync_status(
+    heads: Option<&Heads>,
+    l1: &L1Heads,
+    current: Option<&L1BlockRef>,
+) -> SyncStatus {
+    let finalized_l1 = l1.finalized.unwrap_or_default();
+    let l2 = |head: fn(&Heads) -> L2BlockRef| heads.map(head).unwrap_or_default();
+    let safe = l2(|heads| heads.safe);
+    SyncStatus {
+        current_l1: current.copied().unwrap_or_default(),
+        current_l1_finalized: finalized_l1,
+        head_l1: l1.head.unwrap_or_default(),
+        safe_l1: l1.safe.unwrap_or_default(),
+        finalized_l1,
+        unsafe_l2: l2(|heads| heads.unsafe_head),
+        safe_l2: safe,
+        finalized_l2: l2(|heads| heads.finalized),
+        pending_safe_l2: l2(|heads| heads.pending_safe),
+        local_safe_l2: safe,
+    }
 }

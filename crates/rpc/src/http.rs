@@ -16,7 +16,11 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioIo},
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
 use std::{
     future::Future,
     io,
@@ -41,6 +45,11 @@ pub enum UrlError {
     /// Not a URL.
     #[error("{0} is not a URL")]
     Form(String),
+    /// A WebSocket's.
+    #[error(
+        "{0} is the URL of a WebSocket, and those are not used: give the http:// or https:// URL of the same server"
+    )]
+    WebSocket(String),
     /// Neither `http` nor `https`.
     #[error("the URL of {0} begins with neither http:// nor https://")]
     Scheme(String),
@@ -92,10 +101,12 @@ impl Target {
             None => (None, authority.as_str()),
         };
         let scheme = parts.scheme.as_ref().map_or("", |scheme| scheme.as_str());
-        if !["http", "https"].contains(&scheme) {
-            return Err(UrlError::Scheme(place.to_owned()));
-        }
         let name = format!("{scheme}://{place}");
+        match scheme {
+            "http" | "https" => {}
+            "ws" | "wss" => return Err(UrlError::WebSocket(name)),
+            _ => return Err(UrlError::Scheme(place.to_owned())),
+        }
         let mut headers = HeaderMap::new();
         if let Some(login) = login {
             let mut value =
@@ -160,6 +171,23 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// What a client shows, and whom it trusts, in PEM.
+#[derive(Clone)]
+pub struct ClientTls {
+    /// Certificates of the authorities that servers' certificates are believed by.
+    pub authorities: Vec<u8>,
+    /// The client's certificate, and those between it and its authority.
+    pub certificates: Vec<u8>,
+    /// Its private key.
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientTls").finish_non_exhaustive()
+    }
+}
+
 /// An HTTP client. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Http {
@@ -182,10 +210,53 @@ impl Http {
         Self::with_roots(roots)
     }
 
+    /// A client that shows a certificate of its own, and trusts those authorities only that are
+    /// named.
+    ///
+    /// # Errors
+    ///
+    /// If certificates or key are none, or do not belong together.
+    pub fn with_client_tls(tls: &ClientTls) -> Result<Self, String> {
+        let read = |pem: &[u8], what: &str| {
+            let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+                .collect::<Result<_, _>>()
+                .map_err(|error| format!("{what}: {error}"))?;
+            if certificates.is_empty() {
+                return Err(format!("{what}: there is no certificate in it"));
+            }
+            Ok(certificates)
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in read(&tls.authorities, "authorities")? {
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+        let certificates = read(&tls.certificates, "certificate")?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&tls.key).map_err(|error| format!("key: {error}"))?;
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .and_then(|builder| {
+                builder
+                    .with_root_certificates(roots)
+                    .with_client_auth_cert(certificates, key)
+            })
+            .map_err(|error| error.to_string())?;
+        Ok(Self::with_connector(Connector::new(Ok(config))))
+    }
+
     fn with_roots(roots: RootCertStore) -> Self {
+        let provider = Arc::new(ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
+            .map_err(|error| error.to_string());
+        Self::with_connector(Connector::new(config))
+    }
+
+    fn with_connector(connector: Connector) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(Connector::new(roots));
+            .build(connector);
         Self { client }
     }
 
@@ -314,17 +385,12 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    fn new(roots: RootCertStore) -> Self {
+    fn new(tls: Result<ClientConfig, String>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let provider = Arc::new(ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-            .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
-            .map(Arc::new)
-            .map_err(|error| error.to_string());
+        let tls = tls.map(Arc::new);
         Self { tcp, tls }
     }
 }
@@ -406,10 +472,7 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::{
-        ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer},
-    };
+    use rustls::ServerConfig;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,

@@ -19,7 +19,7 @@ mod subscription;
 pub use caller::{Caller, Calling, InProcess};
 pub use client::{CallError, Client, ClientOptions};
 pub use error::{RpcError, code};
-pub use http::{Answer, Http, HttpError, Target, UrlError};
+pub use http::{Answer, ClientTls, Http, HttpError, Target, UrlError};
 pub use ids::HexIds;
 pub use jwt::{JwtSecret, JwtSecretError, TokenError};
 pub use method_set::{Changed, MethodSet, Subscription};

@@ -19,6 +19,7 @@ pub struct Chain {
     rollup_json: Value,
     l1_chain_config: String,
     safe: Vec<Value>,
+    payloads: usize,
 }
 
 impl Chain {
@@ -37,12 +38,18 @@ impl Chain {
         } else {
             Vec::new()
         };
+        let payloads = vectors.path(format!("{name}/payloads.jsonl.gz"));
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Some(Arc::new(Self {
             recorded,
             rollup_json: vectors.json(format!("{name}/rollup.json")),
             l1_chain_config: vectors.text(format!("{name}/l1-chain-config.json")),
             safe: lines("safe"),
+            payloads: if payloads.exists() {
+                lines("payloads").len()
+            } else {
+                0
+            },
             blocks: lines("l1"),
             blobs: blobs
                 .iter()
@@ -64,6 +71,11 @@ impl Chain {
     /// The recorded safe heads, `{"l1", "safe"}`, in the order of L1.
     pub fn safe(&self) -> &[Value] {
         &self.safe
+    }
+
+    /// How many payloads of commitments are recorded.
+    pub const fn payloads(&self) -> usize {
+        self.payloads
     }
 
     /// The rollup configuration.
@@ -92,16 +104,16 @@ impl Chain {
     /// Versioned hashes of the blobs of a block's slot. No recorded block has more than one, so that
     /// of the next block with a blob is put into the slot as well, as if of one more transaction.
     pub fn slot_blobs(&self, number: usize) -> Vec<B256> {
-        let mut hashes = self.blob_hashes(number);
+        let mut hashes = self.inbox_blobs(number);
         if !hashes.is_empty() {
-            let next = (number + 1..self.blocks.len()).map(|number| self.blob_hashes(number));
+            let next = (number + 1..self.blocks.len()).map(|number| self.inbox_blobs(number));
             hashes.extend(next.flatten().find(|hash| !hashes.contains(hash)));
         }
         hashes
     }
 
-    /// Versioned hashes of a block's blobs that are recorded.
-    fn blob_hashes(&self, number: usize) -> Vec<B256> {
+    /// Versioned hashes of a block's blobs that are recorded: those of transactions to the inbox.
+    pub fn inbox_blobs(&self, number: usize) -> Vec<B256> {
         let transactions = self.blocks[number]["block"]["transactions"].as_array();
         let hashes = transactions
             .into_iter()

@@ -8,8 +8,12 @@
 mod chain;
 mod l1;
 mod l2;
+mod lies;
+mod proxy;
 mod server;
 
 pub use chain::Chain;
 pub use l1::commitment;
+pub use lies::{all_nodes, alterations, changed, is_read};
+pub use proxy::{Asked, Change, Proxy};
 pub use server::{Alter, Fake, Role, Rules};

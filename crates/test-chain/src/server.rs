@@ -75,8 +75,13 @@ pub struct Fake {
     role: Role,
     /// HTTP requests.
     pub requests: AtomicUsize,
+    /// Those that wait for their answer now, and the most that ever did.
+    waiting: AtomicUsize,
+    most_waiting: AtomicUsize,
     /// Methods and paths that were asked for.
     pub log: Mutex<Vec<String>>,
+    /// The same, with those of a request together.
+    batches: Mutex<Vec<Vec<String>>>,
 }
 
 impl Fake {
@@ -94,7 +99,10 @@ impl Fake {
             chain: Arc::clone(chain),
             role,
             requests: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            most_waiting: AtomicUsize::new(0),
             log: Mutex::default(),
+            batches: Mutex::default(),
         });
         let served = Arc::clone(&fake);
         thread::spawn(move || {
@@ -111,10 +119,22 @@ impl Fake {
         self.requests.load(Ordering::SeqCst)
     }
 
+    /// The most requests that waited for their answers at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.most_waiting.load(Ordering::SeqCst)
+    }
+
     /// How many calls or paths came that begin so.
     pub fn asked(&self, what: &str) -> usize {
         let log = self.log.lock().unwrap();
         log.iter().filter(|asked| asked.starts_with(what)).count()
+    }
+
+    /// How many requests came with a call or a path that begins so.
+    pub fn requests_with(&self, what: &str) -> usize {
+        let batches = self.batches.lock().unwrap();
+        let with = |batch: &&Vec<String>| batch.iter().any(|asked| asked.starts_with(what));
+        batches.iter().filter(with).count()
     }
 
     fn serve(&self, stream: TcpStream) -> Option<()> {
@@ -142,13 +162,17 @@ impl Fake {
                 let mut rules = self.rules.lock().unwrap();
                 (rules.delay, rules.instead.pop())
             };
+            let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_waiting.fetch_max(waiting, Ordering::SeqCst);
             thread::sleep(delay);
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
             let (status, headers, body) = match instead {
                 Some((status, headers, body)) => (status, headers, body.as_bytes().to_vec()),
                 None => {
                     let path = first.split(' ').nth(1)?;
                     let (status, body) = if first.starts_with("GET") {
                         self.log.lock().unwrap().push(path.to_owned());
+                        self.batches.lock().unwrap().push(vec![path.to_owned()]);
                         match self.role {
                             Role::Da => self.payload(path),
                             _ => {
@@ -179,6 +203,9 @@ impl Fake {
             Value::Array(calls) => calls.as_slice(),
             call => std::slice::from_ref(call),
         };
+        let methods = calls.iter().filter_map(|call| call["method"].as_str());
+        let methods = methods.map(str::to_owned).collect();
+        self.batches.lock().unwrap().push(methods);
         let limit = self.rules.lock().unwrap().max_batch;
         if limit.is_some_and(|limit| calls.len() > limit) {
             return json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32600, "message": "batch too large"}}).to_string();

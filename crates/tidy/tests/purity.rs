@@ -11,13 +11,15 @@ use std::{
 
 /// The crates whose verdicts every node must share. Those that do not exist yet are listed, so
 /// that nobody forgets them.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
+    "doppio-batcher",
     "doppio-protocol",
     "doppio-compression",
     "doppio-derive",
     "doppio-explain",
     "doppio-node",
     "doppio-verify",
+    "doppio-txmgr",
     "doppio-bn254",
     "doppio-eigenda",
     "doppio-espresso",

@@ -127,7 +127,33 @@ impl PendingBlock {
     /// # Errors
     ///
     /// If the transactions then do not have the header's root.
-    pub fn complete(mut self, bytes: Vec<Bytes>) -> Result<CheckedBlock, VerifyError> {
+    pub fn complete(self, bytes: Vec<Bytes>) -> Result<CheckedBlock, VerifyError> {
+        let (header, transactions, encoded) = self.parts(bytes)?;
+        Ok(CheckedBlock {
+            header,
+            transactions,
+            transaction_hashes: encoded.iter().map(keccak256).collect(),
+        })
+    }
+
+    /// Completes the block as [`complete`](Self::complete) does, and gives its transactions as
+    /// bytes: for who carries them on and need not know what they say.
+    ///
+    /// # Errors
+    ///
+    /// As [`complete`](Self::complete).
+    pub fn complete_encoded(
+        self,
+        bytes: Vec<Bytes>,
+    ) -> Result<(CheckedHeader, Vec<Bytes>), VerifyError> {
+        let (header, _, encoded) = self.parts(bytes)?;
+        Ok((header, encoded.into_iter().map(Bytes::from).collect()))
+    }
+
+    fn parts(
+        mut self,
+        bytes: Vec<Bytes>,
+    ) -> Result<(CheckedHeader, Vec<L1Transaction>, Vec<Vec<u8>>), VerifyError> {
         let block = self.header.id();
         for ((index, _), bytes) in self.lacking.iter().zip(bytes) {
             let Some((&tx_type, slot)) = bytes.first().zip(self.transactions.get_mut(*index))
@@ -156,7 +182,13 @@ impl PendingBlock {
             transactions.push(transaction);
             encoded.push(bytes);
         }
-        whole(self.header, transactions, &encoded)
+        check_root(
+            block,
+            "transactions",
+            Some(self.header.header.transactions_root),
+            Some(proofs::ordered_trie_root_encoded(&encoded)),
+        )?;
+        Ok((self.header, transactions, encoded))
     }
 }
 
@@ -227,8 +259,28 @@ pub fn read_block(asked: BlockAt, json: &str) -> Result<Option<BlockRead>, Verif
     header.map(|header| read_body(header, json)).transpose()
 }
 
+/// Reads a block with whole transactions, some of whose bytes may be lacking, and whose
+/// transactions' root is not checked before it is completed. None if the answer is `null`.
+///
+/// # Errors
+///
+/// As [`read_block`], but for the transactions' root.
+pub fn read_pending_block(asked: BlockAt, json: &str) -> Result<Option<PendingBlock>, VerifyError> {
+    let header = read_header(asked, json)?;
+    header.map(|header| read_pending(header, json)).transpose()
+}
+
 /// Reads transactions and withdrawals of a block whose header was read from the same JSON.
 pub(crate) fn read_body(header: CheckedHeader, json: &str) -> Result<BlockRead, VerifyError> {
+    let pending = read_pending(header, json)?;
+    if pending.lacking.is_empty() {
+        pending.complete(Vec::new()).map(BlockRead::Whole)
+    } else {
+        Ok(BlockRead::NeedsBytes(pending))
+    }
+}
+
+fn read_pending(header: CheckedHeader, json: &str) -> Result<PendingBlock, VerifyError> {
     let body: BodyJson<'_> = serde_json::from_str(json).map_err(|error| VerifyError::Json {
         what: "the L1 block",
         error,
@@ -262,34 +314,10 @@ pub(crate) fn read_body(header: CheckedHeader, json: &str) -> Result<BlockRead, 
             }
         }
     }
-    let pending = PendingBlock {
+    Ok(PendingBlock {
         header,
         transactions,
         lacking,
-    };
-    if pending.lacking.is_empty() {
-        pending.complete(Vec::new()).map(BlockRead::Whole)
-    } else {
-        Ok(BlockRead::NeedsBytes(pending))
-    }
-}
-
-fn whole(
-    header: CheckedHeader,
-    transactions: Vec<L1Transaction>,
-    encoded: &[Vec<u8>],
-) -> Result<CheckedBlock, VerifyError> {
-    check_root(
-        header.id(),
-        "transactions",
-        Some(header.header.transactions_root),
-        Some(proofs::ordered_trie_root_encoded(encoded)),
-    )?;
-    let transaction_hashes = encoded.iter().map(keccak256).collect();
-    Ok(CheckedBlock {
-        header,
-        transactions,
-        transaction_hashes,
     })
 }
 

@@ -14,10 +14,13 @@ mod proof;
 mod receipts;
 
 pub use blobs::{read_blobs, versioned_hash};
-pub use block::{BlockRead, CheckedBlock, CheckedHeader, PendingBlock, read_block, read_header};
+pub use block::{
+    BlockRead, CheckedBlock, CheckedHeader, PendingBlock, read_block, read_header,
+    read_pending_block,
+};
 pub use kept::BlockJson;
 pub use proof::{Account, AccountProof, read_proof};
-pub use receipts::{ReceiptsAnswer, read_receipts};
+pub use receipts::{ReceiptsAnswer, read_receipts, read_receipts_with_gas};
 
 use alloy_primitives::{Address, B256};
 use core::fmt;

@@ -83,6 +83,20 @@ pub fn read_receipts(
     block: &CheckedBlock,
     answer: ReceiptsAnswer<'_>,
 ) -> Result<Option<Vec<L1Receipt>>, VerifyError> {
+    let receipts = read_receipts_with_gas(block, answer)?;
+    Ok(receipts.map(|receipts| receipts.into_iter().map(|(receipt, _)| receipt).collect()))
+}
+
+/// [`read_receipts`], each with the gas that the block's transactions used up to this one: what one
+/// used itself is the difference to the one before it.
+///
+/// # Errors
+///
+/// As [`read_receipts`].
+pub fn read_receipts_with_gas(
+    block: &CheckedBlock,
+    answer: ReceiptsAnswer<'_>,
+) -> Result<Option<Vec<(L1Receipt, u64)>>, VerifyError> {
     let id = block.header().id();
     let receipts = match answer {
         ReceiptsAnswer::List(json) => parse::<Option<Vec<ReceiptJson>>>("the receipts", json)?,
@@ -146,7 +160,7 @@ fn check<T: AsRef<[u8]>>(block: &CheckedBlock, encoded: &[T]) -> Result<(), Veri
 }
 
 /// The receipt, and its canonical encoding.
-fn encode(json: ReceiptJson) -> Result<(L1Receipt, Vec<u8>), &'static str> {
+fn encode(json: ReceiptJson) -> Result<((L1Receipt, u64), Vec<u8>), &'static str> {
     let success = match json.status.0 {
         0 => false,
         1 => true,
@@ -197,22 +211,23 @@ fn encode(json: ReceiptJson) -> Result<(L1Receipt, Vec<u8>), &'static str> {
         }
         _ => receipt.encode(&mut bytes),
     }
+    let gas = receipt.receipt.cumulative_gas_used;
     let logs = receipt.receipt.logs;
-    Ok((L1Receipt { success, logs }, bytes))
+    Ok(((L1Receipt { success, logs }, gas), bytes))
 }
 
 /// Reads a receipt out of bytes that the root covers.
-fn decode(block: BlockId, index: usize, bytes: &[u8]) -> Result<L1Receipt, VerifyError> {
-    let read = |mut bytes: &[u8]| -> alloy_rlp::Result<L1Receipt> {
+fn decode(block: BlockId, index: usize, bytes: &[u8]) -> Result<(L1Receipt, u64), VerifyError> {
+    let read = |mut bytes: &[u8]| -> alloy_rlp::Result<(L1Receipt, u64)> {
         if bytes.first().is_some_and(|first| *first <= 0x7f) {
             bytes = &bytes[1..];
         }
         let mut fields = alloy_rlp::Header::decode_bytes(&mut bytes, true)?;
         let success = bool::decode(&mut fields)?;
-        let _cumulative_gas_used = u64::decode(&mut fields)?;
+        let gas = u64::decode(&mut fields)?;
         let _bloom = Bloom::decode(&mut fields)?;
         let logs = Vec::<Log>::decode(&mut fields)?;
-        Ok(L1Receipt { success, logs })
+        Ok((L1Receipt { success, logs }, gas))
     };
     read(bytes).map_err(|error| VerifyError::Receipt {
         block,

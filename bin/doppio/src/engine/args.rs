@@ -1,12 +1,16 @@
 //! The flags of `doppio engine`. Names and defaults are op-geth's where it has such a flag.
 
+use super::embedded::Database;
 use crate::metrics::MetricsArgs;
 use clap::Args;
 use core::time::Duration;
 use doppio_engine::{BuildSettings, EngineSettings, PoolLimits};
 use doppio_protocol::duration::parse_duration;
 use doppio_rpc::Limits;
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Run the execution engine: the rollup node drives it over the Engine API, everybody reads the
 /// chain over JSON-RPC. Stops on SIGINT and SIGTERM
@@ -46,6 +50,11 @@ pub(crate) struct EngineArgs {
     #[command(flatten)]
     pub(super) metrics: MetricsArgs,
 
+    /// Run all checks of files, database and addresses, print each with its remedy, and end: with
+    /// success only if the engine would start
+    #[arg(long = "check", env = "DOPPIO_ENGINE_CHECK")]
+    pub(super) check: bool,
+
     /// What is logged to stderr: a level (error, warn, info, debug, trace) or directives such as
     /// info,doppio_engine=debug
     #[arg(
@@ -56,6 +65,33 @@ pub(crate) struct EngineArgs {
         help_heading = "Logging"
     )]
     pub(super) log: String,
+}
+
+impl EngineArgs {
+    /// Where the chain is kept.
+    pub(super) fn database(&self) -> Database<'_> {
+        Database {
+            folder: &self.datadir,
+            genesis: &self.genesis,
+            alloc: self.genesis_alloc.as_deref(),
+            cache_mib: self.db_cache,
+        }
+    }
+
+    /// The file of the JWT secret.
+    pub(super) fn secret_path(&self) -> PathBuf {
+        match &self.auth.authrpc_jwtsecret {
+            Some(file) => file.clone(),
+            None => self.datadir.join("jwtsecret"),
+        }
+    }
+}
+
+impl AuthArgs {
+    /// Where the Engine API is served.
+    pub(super) const fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.authrpc_addr, self.authrpc_port)
+    }
 }
 
 // What an engine serves to everybody, and how it makes blocks: also of one within a node.

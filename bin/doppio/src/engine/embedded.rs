@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::{
     fs,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
@@ -34,6 +34,22 @@ pub(crate) struct Database<'a> {
     /// The accounts of the genesis, if they are in a file of their own.
     pub(crate) alloc: Option<&'a Path>,
     pub(crate) cache_mib: usize,
+}
+
+impl Database<'_> {
+    /// The database's file.
+    pub(super) fn file(&self) -> PathBuf {
+        self.folder.join("engine.redb")
+    }
+
+    /// The first block, and the file that it is from.
+    pub(super) fn genesis(&self) -> Result<(Genesis, Value), CommandError> {
+        let json = read(self.genesis)?;
+        let alloc = self.alloc.map(read).transpose()?;
+        let genesis = Genesis::parse(&json, alloc.as_deref())
+            .map_err(|error| format!("{}: {error}", self.genesis.display()))?;
+        Ok((genesis, serde_json::from_str(&json)?))
+    }
 }
 
 /// An engine in this process.
@@ -67,11 +83,7 @@ fn read(path: &Path) -> Result<String, CommandError> {
 impl Embedded {
     /// Opens the database, or makes it.
     pub(crate) fn open(database: &Database<'_>, serve: &ServeArgs) -> Result<Self, CommandError> {
-        let json = read(database.genesis)?;
-        let alloc = database.alloc.map(read).transpose()?;
-        let genesis = Genesis::parse(&json, alloc.as_deref())
-            .map_err(|error| format!("{}: {error}", database.genesis.display()))?;
-        let json: Value = serde_json::from_str(&json)?;
+        let (genesis, json) = database.genesis()?;
         let limits = &serve.limits;
         let settings = Settings {
             chain_config: json.get("config").cloned().unwrap_or_default(),
@@ -91,7 +103,7 @@ impl Embedded {
         };
         let folder = database.folder;
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let file = folder.join("engine.redb");
+        let file = database.file();
         let store = Store::open(&file, &genesis, database.cache_mib.saturating_mul(1 << 20))?;
         let (chain_id, hash) = (genesis.spec.chain_id, genesis.hash);
         let engine = Engine::new(genesis, store, &serve.pool.settings())?;

@@ -1,9 +1,13 @@
 //! The execution engine: `doppio engine`, a process of its own, and the one within a node.
 
 mod args;
+mod check;
 mod embedded;
 
 pub(crate) use args::{EngineArgs, ServeArgs};
+pub(crate) use check::{
+    database as check_database, listening as check_addresses, namespaces as check_namespaces,
+};
 pub(crate) use embedded::{Database, Embedded};
 
 use crate::{
@@ -14,25 +18,22 @@ use crate::{
 };
 use doppio_engine::{EngineApi, meter_call};
 use doppio_rpc::{JwtSecret, Limits, Listen, MethodSet, Server};
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 use tracing::info;
 
 /// Runs the command.
 pub(crate) fn run(args: &EngineArgs) -> Result<ExitCode, CommandError> {
     log::start(&args.log, LogFormat::Text, None)?;
+    if args.check {
+        return Ok(crate::check::print(&args.checks()));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let within = runtime.enter();
     metrics::start(args.metrics.listen())?;
     drop(within);
-    let database = Database {
-        folder: &args.datadir,
-        genesis: &args.genesis,
-        alloc: args.genesis_alloc.as_deref(),
-        cache_mib: args.db_cache,
-    };
-    let engine = Embedded::open(&database, &args.serve)?;
+    let engine = Embedded::open(&args.database(), &args.serve)?;
     runtime.block_on(serve(args, engine))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -48,10 +49,7 @@ async fn serve(args: &EngineArgs, engine: Embedded) -> Result<(), CommandError> 
 }
 
 async fn authenticated(args: &EngineArgs, engine: &Embedded) -> Result<Server, CommandError> {
-    let file = match &args.auth.authrpc_jwtsecret {
-        Some(file) => file.clone(),
-        None => args.datadir.join("jwtsecret"),
-    };
+    let file = args.secret_path();
     let secret = JwtSecret::read_or_create(&file)?;
     let listen = Listen {
         limits: Limits {
@@ -65,10 +63,7 @@ async fn authenticated(args: &EngineArgs, engine: &Embedded) -> Result<Server, C
         origins: vec!["localhost".to_owned()],
         secret: Some(secret),
         meter: meter_call,
-        ..Listen::at(SocketAddr::new(
-            args.auth.authrpc_addr,
-            args.auth.authrpc_port,
-        ))
+        ..Listen::at(args.auth.address())
     };
     let engine_api =
         EngineApi::new(Arc::clone(&engine.engine)).with_max_bodies(args.auth.authrpc_max_bodies);

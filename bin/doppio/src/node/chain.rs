@@ -180,7 +180,7 @@ fn parse_time(text: &str) -> Result<u64, core::num::ParseIntError> {
 }
 
 /// Yes or no as Go's programs read it from a flag.
-pub(super) fn parse_bool(text: &str) -> Result<bool, &'static str> {
+pub(crate) fn parse_bool(text: &str) -> Result<bool, &'static str> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

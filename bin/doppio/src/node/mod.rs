@@ -2,6 +2,7 @@
 
 mod args;
 pub(crate) mod chain;
+mod check;
 mod not_here;
 
 pub(crate) use args::{L1Args, NodeArgs};
@@ -10,17 +11,18 @@ pub(crate) use not_here::refuse as refuse_what_is_not_here;
 use crate::{
     engine::{Database, Embedded},
     log, metrics,
-    output::{self, CommandError},
+    output::CommandError,
     signals,
 };
 use args::L2Args;
 use doppio_derive::{FinalityOptions, SyncStartOptions};
 use doppio_l1::{BeaconOptions, L1Options, L1Source};
+use doppio_l2::L2Client;
 use doppio_node::{DriverOptions, SequencerOptions};
 use doppio_node_service::{
-    AdminApi, AdminState, Check, Checks, CompareOptions, Comparison, DaOptions, DaSource, L2Client,
+    AdminApi, AdminState, Checks, CompareOptions, Comparison, DaOptions, DaSource, MeteredEngine,
     Node, NodeApi, NodeDifference, NodeHandle, NodeOptions, Polling, SafeDb, SequencerSettings,
-    Severity, meter_call,
+    meter_call, meter_l1,
 };
 use doppio_protocol::config::ChainConfig;
 use doppio_rpc::{
@@ -34,7 +36,7 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// What the node calls itself.
 const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "-doppio");
@@ -47,7 +49,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<ExitCode, CommandError> {
         .build()?;
     let within = runtime.enter();
     let address = SocketAddr::new(args.metrics.addr, args.metrics.port);
-    metrics::start(args.metrics.enabled.then_some(address))?;
+    metrics::start((args.metrics.enabled && !args.check).then_some(address))?;
     drop(within);
     runtime.block_on(serve(args, set_log))
 }
@@ -65,13 +67,22 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
         profile = chain.profile.name, config_id = %chain.config_id(), "configuration"
     );
     let l1 = l1_source(&args.l1, &chain)?;
+    let mut local = Vec::new();
+    if args.check {
+        let has_engine;
+        (local, has_engine) = check::local(args)?;
+        if !has_engine {
+            // it is part of the node: nothing can be said of the rest
+            return Ok(crate::check::print(&local));
+        }
+    }
     let embedded = embedded(args)?;
     let l2 = Arc::new(L2Client::new(
         Arc::clone(&chain),
-        match &embedded {
+        Arc::new(MeteredEngine(match &embedded {
             Some(engine) => Arc::new(engine.caller()),
             None => engine_client(&args.l2)?,
-        },
+        })),
     ));
     let checks = Checks {
         chain: &chain,
@@ -83,16 +94,10 @@ async fn serve(args: &NodeArgs, set_log: log::SetLog) -> Result<ExitCode, Comman
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let checks = checks.run(now).await;
     if args.check {
-        return Ok(print_checks(&checks));
+        local.extend(checks);
+        return Ok(crate::check::print(&local));
     }
-    for check in &checks {
-        match check.severity {
-            Severity::Good => info!("{check}"),
-            Severity::Warning => warn!("{check}"),
-            Severity::Failure => error!("{check}"),
-        }
-    }
-    Checks::verdict(&checks)?;
+    crate::check::log(&checks)?;
     let da = match &args.altda.da_server {
         None => None,
         Some(server) => Some(DaSource::new(&DaOptions {
@@ -179,13 +184,14 @@ pub(crate) fn l1_source(args: &L1Args, chain: &ChainConfig) -> Result<L1Source, 
             header: args.beacon_header.clone(),
             slot_duration: Some(args.beacon_slot_duration_override).filter(|slot| *slot > 0),
         },
+        meter: meter_l1,
         ..L1Options::default()
     };
     Ok(L1Source::new(Arc::new(chain.rollup.clone()), options)?)
 }
 
-/// The engine within this process, if a genesis is given.
-fn embedded(args: &NodeArgs) -> Result<Option<Embedded>, CommandError> {
+/// Where the embedded engine keeps its chain, if a genesis is given.
+fn database(args: &NodeArgs) -> Result<Option<Database<'_>>, CommandError> {
     let embedded = &args.embedded;
     let Some(genesis) = &embedded.genesis else {
         if args.l2.engine.is_none() {
@@ -202,14 +208,19 @@ fn embedded(args: &NodeArgs) -> Result<Option<Embedded>, CommandError> {
         return Err("--l2 and --genesis are both given: one engine or the other".into());
     }
     let folder = embedded.datadir.as_deref();
-    let folder = folder.ok_or("--genesis needs --datadir DIR, where the chain is kept")?;
-    let database = Database {
-        folder,
+    Ok(Some(Database {
+        folder: folder.ok_or("--genesis needs --datadir DIR, where the chain is kept")?,
         genesis,
         alloc: embedded.genesis_alloc.as_deref(),
         cache_mib: embedded.db_cache,
-    };
-    Embedded::open(&database, &embedded.serve).map(Some)
+    }))
+}
+
+/// The engine within this process, if a genesis is given.
+fn embedded(args: &NodeArgs) -> Result<Option<Embedded>, CommandError> {
+    let database = database(args)?;
+    let open = |database| Embedded::open(&database, &args.embedded.serve);
+    database.map(open).transpose()
 }
 
 /// An engine elsewhere.
@@ -224,7 +235,8 @@ fn engine_client(args: &L2Args) -> Result<Arc<dyn Caller>, CommandError> {
         timeout: args.engine_rpc_timeout,
         ..ClientOptions::default()
     };
-    let client = Client::new(Http::new(), Target::parse(url)?, options);
+    let target = Target::parse(url).map_err(|error| format!("--l2: {error}"))?;
+    let client = Client::new(Http::new(), target, options);
     Ok(Arc::new(client.with_secret(secret)))
 }
 
@@ -303,23 +315,4 @@ async fn servers(
     info!(address = %server.address(), "RPC");
     servers.push(server);
     Ok(servers)
-}
-
-/// Prints checks; success if the node would start.
-fn print_checks(checks: &[Check]) -> ExitCode {
-    for check in checks {
-        let mark = match check.severity {
-            Severity::Good => "ok     ",
-            Severity::Warning => "warning",
-            Severity::Failure => "FAILED ",
-        };
-        output::line(format!("{mark} {}: {}", check.name, check.found));
-        if !check.remedy.is_empty() {
-            output::line(format!("        {}", check.remedy));
-        }
-    }
-    match Checks::verdict(checks) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
 }

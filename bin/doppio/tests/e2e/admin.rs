@@ -168,7 +168,7 @@ async fn checks_name_what_is_wrong_and_what_to_do() {
     let check = |l1: &str, flags: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_doppio"));
         command
-            .args(["node", "--check", "--log.level=error"])
+            .args(["node", "--check", "--log.level=error", "--rpc.port=0"])
             .args(["--l1", l1, "--p2p.disable"])
             .arg("--rollup.config")
             .arg(&net.chain.rollup_path)

@@ -4,13 +4,14 @@ use crate::{
     net::{Net, Plan, quantity},
     process::say,
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, U256, keccak256};
 use doppio_devnet::{
-    Account, ChainOptions, ConfigChange, Deposit, DevL1Options, ForkSchedule, SidecarForm,
+    Account, Call, ChainOptions, ConfigChange, Deposit, DevL1Options, ForkSchedule, SidecarForm,
     testing::{BatchForm, BatchOptions, BatchTarget},
 };
 use doppio_protocol::config::Fork;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn calldata() -> BatchOptions {
     BatchOptions {
@@ -165,6 +166,49 @@ async fn a_second_node_derives_deposits_configuration_changes_and_transactions()
     assert!(required > 0 && required <= l1, "{found}");
     let found = root(time + 100_000).await.unwrap();
     assert_eq!(found["data"], Value::Null, "{found}");
+}
+
+/// `BigL2Txs` of op-node's end-to-end tests: transactions as large as the pool takes, which do not
+/// compress, so that a channel has many frames: in several blobs of several transactions, and in calldata.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_transactions_that_do_not_compress_are_derived() {
+    let plan = Plan {
+        l1: DevL1Options {
+            behind: 20,
+            ..DevL1Options::default()
+        },
+        ..Plan::default()
+    };
+    let Some(net) = Net::start("big", plan).await else {
+        return;
+    };
+    let calldata = BatchOptions {
+        target: BatchTarget::Calldata,
+        max_frame_size: 100_000,
+        frames_per_transaction: 1,
+        ..BatchOptions::default()
+    };
+    for (options, index) in [(BatchOptions::default(), 8), (calldata, 9)] {
+        net.settle(&options).await;
+        let user = net.user(index, &net.sequencer);
+        let mut hash = keccak256([u8::try_from(index).unwrap()]);
+        let mut last = 0;
+        for _ in 0..6 {
+            let mut data = Vec::with_capacity(120_000);
+            while data.len() < 120_000 {
+                hash = keccak256(hash);
+                data.extend_from_slice(hash.as_slice());
+            }
+            let call = Call::data(user.account().address, data.into());
+            let sent = user.send(&call).await.unwrap();
+            let receipt = user.rpc().wait_for(sent, Duration::from_secs(30)).await;
+            last = receipt.unwrap().succeeded().unwrap().block_number;
+        }
+        let frames = net.batcher.frames(1..=last, &options).await.unwrap();
+        assert!(frames.len() >= 6, "{} frames", frames.len());
+        net.make_safe(last, &options).await;
+        net.assert_same(last).await;
+    }
 }
 
 /// `SequenceWindow`, `ExtendedTimeWithoutL1Batches`: without batches, empty blocks.

@@ -31,6 +31,15 @@ pub(crate) struct Plan {
     pub(crate) engines: [EngineKind; 2],
     /// Whose rollup node the sequencer is, and whose the verifier.
     pub(crate) nodes: [NodeKind; 2],
+    /// Whose batcher.
+    pub(crate) batcher: BatcherKind,
+}
+
+/// Whose batcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatcherKind {
+    Doppio,
+    OpBatcher,
 }
 
 /// Whose rollup node.
@@ -156,6 +165,27 @@ impl Net {
         say(&format!(
             "recorded from the {name}: {summary}, which replays: {replay}"
         ));
+    }
+
+    /// Kills an op-geth as `kill -9` does, and starts it again on what it had written down: how many
+    /// blocks it has lost.
+    pub(crate) fn kill_op_geth(&mut self, engine: usize) -> u64 {
+        let status = self.nodes[engine]
+            .rpc
+            .call("optimism_syncStatus", json!([]));
+        let told = number(&status["unsafe_l2"]["number"]);
+        let engine = &mut self.engines[engine];
+        engine.process.kill_and_restart();
+        let rpc = engine.rpc;
+        let head = self.deadline.wait("op-geth answers again", || {
+            rpc.try_call("eth_blockNumber", json!([]))
+        });
+        let head = number(&head);
+        say(&format!(
+            "the {} was killed after block {told}, and is back at block {head}",
+            engine.name
+        ));
+        told.saturating_sub(head)
     }
 
     fn assert_running(&mut self) {
@@ -342,7 +372,17 @@ fn batcher(
     let target = if plan.blobs { "blobs" } else { "calldata" };
     let key = l1.chain.keys.batcher.key_hex();
     let [port] = free_ports();
-    let mut command = Command::new(peers.path("op-batcher"));
+    let mut command = match plan.batcher {
+        BatcherKind::OpBatcher => Command::new(peers.path("op-batcher")),
+        BatcherKind::Doppio => {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_doppio"));
+            command
+                .arg("batcher")
+                .arg("--rollup.l1-chain-config")
+                .arg(&l1.chain.l1_config_path);
+            command
+        }
+    };
     command
         .args(["--l1-eth-rpc", l1.url(), "--l2-eth-rpc", &engine.rpc.url()])
         .args(["--rollup-rpc", &node.rpc.url(), "--private-key", &key])
@@ -351,5 +391,5 @@ fn batcher(
         .args(["--num-confirmations", "1", "--poll-interval", "500ms"])
         .args(["--txmgr.receipt-query-interval", "500ms"])
         .args(["--rpc.addr", "127.0.0.1", "--rpc.port", &port.to_string()]);
-    Process::start("op-batcher", command, folder)
+    Process::start("batcher", command, folder)
 }

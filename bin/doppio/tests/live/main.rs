@@ -20,11 +20,12 @@ mod peers;
 #[allow(dead_code, reason = "each program of tests uses a part of it")]
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/rpc.rs"]
 mod rpc;
 mod users;
 
 use compare::DEPOSIT;
-use l2::{EngineKind, Net, NodeKind, Plan};
+use l2::{BatcherKind, EngineKind, Net, NodeKind, Plan};
 use peers::Peers;
 use std::sync::{Mutex, PoisonError};
 use users::Users;
@@ -79,6 +80,7 @@ fn op_geth_derives_what_op_node_sequences_on_doppio() {
         behind: 140,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -95,6 +97,7 @@ fn doppio_derives_what_op_node_sequences_on_op_geth() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::Doppio],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -115,6 +118,7 @@ fn op_node_takes_doppio_through_karst() {
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::Doppio],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
@@ -132,6 +136,7 @@ fn an_engine_that_is_killed_comes_back_and_op_node_goes_on() {
         behind: 180,
         engines: [EngineKind::Doppio, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode; 2],
+        batcher: BatcherKind::OpBatcher,
     };
     run(&plan, |net| {
         for height in [20, 80, 140, 185] {
@@ -151,6 +156,7 @@ fn doppio_follows_what_op_node_and_op_batcher_make() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::OpNode, NodeKind::Doppio],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         // through all forks, from what Doppio's node says
@@ -168,8 +174,57 @@ fn op_node_follows_what_doppio_sequences() {
         behind: 140,
         engines: [EngineKind::OpGeth, EngineKind::OpGeth],
         nodes: [NodeKind::Doppio, NodeKind::OpNode],
+        batcher: BatcherKind::OpBatcher,
     };
     if let Some(net) = run(&plan, |_| {}) {
         compare::assert_no_complaints(&net);
+    }
+}
+
+/// `RestartOpGeth` of op-node's end-to-end tests: op-geth keeps its newest blocks in memory, so a killed
+/// one comes back with an old head. Our node finds that out and goes on, and what others derive is one
+/// chain.
+#[test]
+fn doppio_goes_on_with_an_op_geth_that_was_killed_and_has_lost_blocks() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = Plan {
+        name: "op-geth-is-killed",
+        forks: JOVIAN_SOON,
+        blobs: true,
+        behind: 140,
+        engines: [EngineKind::OpGeth, EngineKind::OpGeth],
+        nodes: [NodeKind::Doppio, NodeKind::Doppio],
+        batcher: BatcherKind::OpBatcher,
+    };
+    run(&plan, |net| {
+        let mut lost = 0;
+        for (engine, height) in [(0, 40), (1, 60), (0, 120), (1, 150)] {
+            net.wait_for(engine, "unsafe_l2", height);
+            lost += net.kill_op_geth(engine);
+        }
+        assert!(lost > 0, "op-geth kept everything: nothing was tested");
+    });
+}
+
+/// op-geth and op-node on both sides: nothing of ours but the batcher, at its defaults.
+#[test]
+fn op_node_and_op_geth_follow_what_our_batcher_posts() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for (name, forks, blobs) in [
+        ("doppio-batcher-calldata", ALL_FORKS, false),
+        ("doppio-batcher-blobs", JOVIAN_SOON, true),
+    ] {
+        let plan = Plan {
+            name,
+            forks,
+            blobs,
+            behind: 140,
+            engines: [EngineKind::OpGeth, EngineKind::OpGeth],
+            nodes: [NodeKind::OpNode; 2],
+            batcher: BatcherKind::Doppio,
+        };
+        if let Some(net) = run(&plan, |_| {}) {
+            compare::assert_no_complaints(&net);
+        }
     }
 }

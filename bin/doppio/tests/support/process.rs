@@ -1,11 +1,13 @@
 //! Programs as children of the test: a log each, and none is left behind.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::Write,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -51,11 +53,19 @@ impl Drop for Folder {
     }
 }
 
-/// `N` ports that nothing listens on.
+/// `N` ports that nothing listens on, and that nobody else in this process was given: many programs
+/// are started at once.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    // all are held at once, so that they differ
-    let held = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    [(); N].map(|()| {
+        loop {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            if GIVEN.lock().unwrap().insert(port) {
+                return port;
+            }
+        }
+    })
 }
 
 /// When a test must be done.
@@ -126,10 +136,20 @@ impl Process {
         assert!(status.success(), "{name} ended with {status}");
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// An error if it has ended.
     pub(crate) fn assert_running(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "{} ended: {ended:?}", self.name);
+    }
+
+    /// How it ended; none while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// What it printed so far.

@@ -640,7 +640,7 @@ pub(crate) fn l2_tx(number: u64) -> Bytes {
 pub(crate) struct Sequencer {
     pub(crate) engine: Engine,
     pub(crate) head: L2BlockRef,
-    config: SystemConfig,
+    pub(crate) config: SystemConfig,
     l1: L1,
 }
 

@@ -4,12 +4,13 @@
 //! nodes, with the [`Faults`] in between, and for tests, without.
 
 mod beacon;
+mod control;
 mod faults;
 mod relay;
 
 pub use faults::Faults;
 
-use crate::{DevnetError, blobs::BlobStore, rpc::Rpc, supersim::L1_CHAIN_ID};
+use crate::{DevnetError, blobs::BlobStore, miner::Miner, rpc::Rpc, supersim::L1_CHAIN_ID};
 use beacon::Beacon;
 use doppio_rpc::{Http, Target};
 use faults::{Fate, To};
@@ -67,6 +68,7 @@ pub(crate) struct Front {
     beacon: Beacon,
     http: Http,
     target: Target,
+    miner: Arc<Miner>,
     blobs: BlobStore,
     faults: Faults,
 }
@@ -75,6 +77,7 @@ impl Front {
     pub(crate) fn new(
         anvil: &str,
         times: Times,
+        miner: &Arc<Miner>,
         blobs: BlobStore,
         faults: Faults,
     ) -> Result<Self, DevnetError> {
@@ -89,6 +92,7 @@ impl Front {
             },
             http,
             target: Target::parse(anvil)?,
+            miner: Arc::clone(miner),
             blobs,
             faults,
         })

@@ -1,6 +1,9 @@
 //! JSON-RPC, passed on to anvil and back. Blobs stay here.
 
-use super::{Answer, Front};
+use super::{
+    Answer, Front,
+    control::{FINALIZED, PREFIX},
+};
 use crate::{DevnetError, blobs};
 use alloy_primitives::Bytes;
 use serde_json::{Value, json};
@@ -12,14 +15,16 @@ const MAX_ANSWER: usize = 1 << 30;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How the methods begin that bring a signed transaction.
 const SEND: &str = "eth_sendRawTransaction";
+/// What is in each request that is not passed on as it is.
+const NOT_AS_IT_IS: [&str; 3] = [SEND, PREFIX, FINALIZED];
 /// JSON-RPC's code for a transaction that is refused.
 const REFUSED: i64 = -32_000;
 
 impl Front {
     /// Answers a JSON-RPC request.
     pub(super) async fn relay(&self, body: Vec<u8>) -> Result<Answer, DevnetError> {
-        let brings = |body: &[u8]| body.windows(SEND.len()).any(|at| at == SEND.as_bytes());
-        if !brings(&body) {
+        let has = |word: &&str| body.windows(word.len()).any(|at| at == word.as_bytes());
+        if !NOT_AS_IT_IS.iter().any(has) {
             return self.forward(body).await;
         }
         match serde_json::from_slice(&body) {
@@ -36,10 +41,32 @@ impl Front {
         }
     }
 
-    /// Makes one call, with a transaction's blobs taken off.
+    /// Makes one call: of what is here itself, or of anvil, with a transaction's blobs taken off.
     async fn one(&self, mut call: Value) -> Result<Value, DevnetError> {
         let method = call.get("method").and_then(Value::as_str);
-        if method.is_some_and(|method| method.starts_with(SEND))
+        let method = method.unwrap_or_default().to_owned();
+        if let Some(name) = method.strip_prefix(PREFIX) {
+            let params = call.get("params").cloned().unwrap_or_default();
+            let result = self.control(name, &params).await;
+            let id = call.get("id").cloned().unwrap_or_default();
+            return Ok(match result {
+                Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+                Err(error) => {
+                    let error = json!({"code": REFUSED, "message": error.to_string()});
+                    json!({"jsonrpc": "2.0", "id": id, "error": error})
+                }
+            });
+        }
+        if method == "eth_getBlockByNumber"
+            && let Some(param) = call.pointer_mut("/params/0")
+            && *param == json!(FINALIZED)
+        {
+            *param = self.finalized().await?;
+            let answer = self.forward(call.to_string().into_bytes()).await?;
+            return serde_json::from_slice(&answer.body)
+                .map_err(|error| self.beacon.anvil.unexpected(FINALIZED, error));
+        }
+        if method.starts_with(SEND)
             && let Some(param) = call.pointer_mut("/params/0")
             && let Some(raw) = param.as_str().and_then(|text| text.parse::<Bytes>().ok())
         {

@@ -3,10 +3,12 @@
 use crate::support::{block, chain, folder, on_demand, source, start};
 use alloy_primitives::{Address, U256};
 use doppio_devnet::{
-    Account, Call, DevL1Options, DevnetError, L1_CHAIN_ID, Mining, ROLLUP_START, Reorg, SidecarForm,
+    Account, Call, DevL1Options, DevnetError, L1_CHAIN_ID, Mining, ROLLUP_START, Reorg, Rpc,
+    SidecarForm,
 };
 use doppio_l1::{Follower, FollowerOptions, L1Event, verify::BlockAt};
 use doppio_protocol::blob::encode_blob;
+use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn now() -> u64 {
@@ -238,4 +240,50 @@ async fn a_chain_goes_on_from_its_file() {
         .unwrap();
     assert_eq!(found, [blob]);
     assert_eq!(l1.reorg(3, Reorg::Empty).await.unwrap().number, next.number);
+}
+
+#[tokio::test]
+async fn a_kept_chain_goes_on_and_what_is_not_kept_was_never_final() {
+    let folder = folder("kept");
+    let options = || DevL1Options {
+        mining: Mining::OnDemand,
+        slots_per_epoch: 1,
+        kept_in: Some(folder.clone()),
+        ..DevL1Options::default()
+    };
+    let blob = encode_blob(&[7; 1000]).unwrap();
+    let (kept, rollup) = {
+        let l1 = start(options()).await;
+        let rollup = chain(&l1, "kept-chain").await.rollup().clone();
+        let wallet = l1.wallet(Account::user(0).unwrap());
+        let sent = wallet.send_blobs(Address::ZERO, vec![blob.clone()], SidecarForm::Cells);
+        let sent = sent.await.unwrap();
+        l1.include(&[sent]).await.unwrap();
+        let kept = l1.mine(8).await.unwrap();
+        l1.save().await.unwrap();
+        let head = l1.mine(6).await.unwrap();
+        // as nodes ask
+        let rpc = Rpc::new(l1.rpc_url()).unwrap();
+        let finalized = async || rpc.block_at("finalized").await.unwrap();
+        assert_eq!((finalized().await, head.number), (kept, kept.number + 6));
+        // by the method that others call
+        let params = json!([8, "empty"]);
+        let answer = rpc.call("devnet_reorg", params).await.unwrap();
+        assert_eq!(answer["number"], head.number);
+        assert_eq!(finalized().await.number, kept.number - 2);
+        assert!(rpc.call("devnet_reorg", json!(["x"])).await.is_err());
+        assert!(rpc.call("devnet_fork", json!([])).await.is_err());
+        let answer = rpc.call("devnet_mine", json!([1])).await.unwrap();
+        assert_eq!(answer["number"], head.number + 1);
+        (kept, rollup)
+    };
+    let l1 = start(options()).await;
+    assert_eq!(l1.head().await.unwrap(), kept);
+    let next = l1.mine(1).await.unwrap();
+    assert_eq!(next.parent_hash, kept.hash);
+    let hash = doppio_devnet::versioned_hash(&blob).unwrap();
+    let source = source(&l1, &rollup);
+    let old = block(&source, l1.rpc().block(2).await.unwrap().hash).await;
+    let found = source.blobs(&old.header.block_ref(), &[hash]).await;
+    assert_eq!(found.unwrap(), [blob]);
 }

@@ -283,6 +283,37 @@ fn blobs_that_are_altered_are_refused_and_had_from_another_node() {
     }
 }
 
+/// Nothing proves what a node says of slots: what it said once must not be kept for ever.
+#[test]
+fn a_node_alone_that_was_wrong_about_its_slots_once_is_asked_for_them_again() {
+    let Some(chain) = CHAIN.clone() else {
+        return;
+    };
+    let asked = blocks(&chain).swap_remove(0);
+    for (way, name, value) in [
+        ("genesis", "genesis_time", "7"),
+        ("genesis", "genesis_time", "99999999999"),
+        ("spec", "SECONDS_PER_SLOT", "9"),
+        ("spec", "SECONDS_PER_SLOT", "0"),
+    ] {
+        let alter = move |asked: &str, data: &mut Value| {
+            if asked == way {
+                data[name] = json!(value);
+            }
+        };
+        let rules = Rules {
+            alter: Some(Box::new(alter)),
+            ..Rules::default()
+        };
+        let node = Fake::start(&chain, rules);
+        let source = source(&[&node], |_| ());
+        assert!(fetch(&source, &asked).is_err(), "{name} {value}");
+        node.rules.lock().unwrap().alter = None;
+        let found = fetch(&source, &asked).unwrap();
+        assert_eq!(found, expected(&chain, &asked.1), "{name} {value}");
+    }
+}
+
 #[test]
 fn a_node_that_gives_all_blobs_of_the_block_is_understood() {
     let Some(chain) = CHAIN.clone() else {

@@ -262,7 +262,30 @@ fn options_that_cannot_work_are_refused() {
     );
     for url in ["ws://l1.example", "l1.example", "https://", "http://a b"] {
         let error = refuse(&|options| options.endpoints = vec![url.to_owned()]);
-        assert!(matches!(error, Err(OptionsError::Url(_))), "{url}");
+        let error = error.unwrap_err();
+        assert!(
+            matches!(error, OptionsError::Url { flag: "--l1", .. }),
+            "{url}"
+        );
+    }
+    // The remedy is named, and the key is not.
+    for scheme in ["ws", "wss"] {
+        let url = format!("{scheme}://user:secret@l1.example:8546/v1/key");
+        let error = refuse(&|options| options.endpoints = vec![url.clone()]);
+        let error = error.unwrap_err().to_string();
+        let place = format!("--l1: {scheme}://l1.example:8546 is the URL of a WebSocket");
+        assert!(error.starts_with(&place), "{error}");
+        assert!(
+            error.contains("give the http:// or https:// URL"),
+            "{error}"
+        );
+        assert!(
+            !error.contains("secret") && !error.contains("key"),
+            "{error}"
+        );
+        let error = refuse(&|options| options.beacon.fallbacks = vec![url.clone()]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("--l1.beacon-fallbacks: "), "{error}");
     }
     let beacon = |header: &str| {
         let beacon = BeaconOptions {

@@ -148,6 +148,39 @@ fn what_is_fetched_ahead_stays_within_its_bytes() {
     assert!(much > 12, "{much}");
 }
 
+/// The window is adaptive: requests are sent ahead for a reader who waits for the network, and not for
+/// one who is busy with what it has.
+#[test]
+fn more_requests_are_sent_at_a_time_only_while_the_network_is_what_is_waited_for() {
+    let Some(chain) = Chain::open("expired-windows") else {
+        return;
+    };
+    let start = usize::try_from(chain.expected()[0].header.number).unwrap();
+    let at_once = |delay: u64, pause: u64, most: usize| {
+        let rules = Rules {
+            delay: Duration::from_millis(delay),
+            ..Rules::default()
+        };
+        let fake = Fake::start(&chain, rules);
+        let mut follower = follower(&[&fake], start, |options| {
+            options.max_batch = 4;
+            options.max_concurrency = most;
+        });
+        for _ in 0..80 {
+            assert!(matches!(next(&mut follower), L1Event::Block(_)));
+            std::thread::sleep(Duration::from_millis(pause));
+        }
+        fake.most_at_once()
+    };
+    let quick = at_once(60, 0, 10);
+    assert!((6..=10).contains(&quick), "{quick}");
+    let bounded = at_once(60, 0, 3);
+    assert_eq!(bounded, 3);
+    // two blocks come with a request, and take twice as long as the next one
+    let busy = at_once(10, 40, 10);
+    assert!(busy <= 4, "{busy}");
+}
+
 #[test]
 fn endpoints_without_batches_and_with_short_answers_are_followed_too() {
     let Some(chain) = Chain::open("altda-span-brotli") else {

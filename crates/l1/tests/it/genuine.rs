@@ -1,10 +1,7 @@
 //! What genuine endpoints give is taken, and equals what is recorded; what is known to be false is
 //! refused.
 
-use crate::{
-    fake::{Chain, Fake, RUNTIME, Rules, shown, source},
-    hostile::{all_nodes, alterations},
-};
+use crate::fake::{Chain, Fake, RUNTIME, Rules, shown, source};
 use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
 use doppio_l1::{
     RpcKind,
@@ -13,6 +10,7 @@ use doppio_l1::{
         read_proof, read_receipts,
     },
 };
+use doppio_test_chain::{all_nodes, alterations};
 use doppio_test_vectors::Vectors;
 use serde_json::{Value, json};
 

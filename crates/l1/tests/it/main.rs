@@ -7,3 +7,4 @@ mod fake;
 mod follower;
 mod genuine;
 mod hostile;
+mod txmgr;

@@ -9,8 +9,13 @@ use crate::{
     common::{number_of, parse, vectors},
     registry::{read_toml, rollup_json, unzip},
 };
-use doppio_protocol::config::{
-    BlobSchedule, ChainConfig, ChainProfile, Network, NetworkError, Overrides, RollupConfig,
+use doppio_protocol::{
+    config::{
+        BlobSchedule, ChainConfig, ChainProfile, Fork, Network, NetworkError, Overrides,
+        RollupConfig,
+    },
+    l1_info::L1InfoLayout,
+    upgrades::upgrades_at,
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -359,5 +364,100 @@ fn a_chain_that_is_not_known_is_refused_with_the_names_of_those_that_are() {
         let text = error.to_string();
         assert!(text.contains("--rollup.config"), "{text}");
         assert!(text.contains("op-mainnet, op-sepolia"), "{text}");
+    }
+}
+
+/// What a fork changes at its activation, at three blocks: the one before, the activation block, the one
+/// after.
+fn activation(
+    chain: &ChainConfig,
+    fork: Fork,
+    first: u64,
+) -> [(bool, bool, L1InfoLayout, usize); 3] {
+    let block_time = chain.rollup.block_time;
+    [first - block_time, first, first + block_time].map(|time| {
+        let upgrades = upgrades_at(chain, time).map(|upgrade| upgrade.transactions.len());
+        (
+            chain.active(fork, time),
+            chain.is_activation_block(fork, time),
+            L1InfoLayout::at(chain, time),
+            upgrades.sum(),
+        )
+    })
+}
+
+/// `each_hardfork_activates_at_its_mainnet_timestamp`, for all known chains: not a second before its
+/// recorded time; with the first block that is not before it; its upgrade transactions in that block
+/// alone; and its L1 information with the block after.
+#[test]
+fn each_hardfork_of_each_known_chain_activates_at_its_recorded_time() {
+    let mut seen = BTreeMap::new();
+    for network in Network::all() {
+        let rollup = network.rollup_config().unwrap();
+        let (genesis, block_time) = (rollup.genesis.l2_time, rollup.block_time);
+        let forks = rollup.forks;
+        let chain = ChainConfig::new(rollup, Overrides::default()).unwrap();
+        for fork in Fork::ALL {
+            let Some(time) = forks.time(fork) else {
+                continue;
+            };
+            assert!(chain.active(fork, time) && chain.active(fork, u64::MAX));
+            assert!(time == 0 || !chain.active(fork, time - 1), "{fork}");
+            if time <= genesis {
+                assert!(!chain.is_activation_block(fork, genesis), "{fork}");
+                continue;
+            }
+            let first = genesis + (time - genesis).div_ceil(block_time) * block_time;
+            let [before, at, after] = activation(&chain, fork, first);
+            let name = format!("{} {fork}", network.name());
+            assert_eq!((before.0, at.0, after.0), (false, true, true), "{name}");
+            assert_eq!((before.1, at.1, after.1), (false, true, false), "{name}");
+            let layout = match fork {
+                Fork::Ecotone => Some(L1InfoLayout::Ecotone),
+                Fork::Isthmus => Some(L1InfoLayout::Isthmus),
+                Fork::Jovian => Some(L1InfoLayout::Jovian),
+                _ => None,
+            };
+            if let Some(layout) = layout {
+                assert_ne!(at.2, layout, "{name}: nobody can read it yet");
+                assert_eq!(after.2, layout, "{name}");
+            } else {
+                assert_eq!(at.2, before.2, "{name}");
+            }
+            let least = match fork {
+                Fork::Ecotone => 6,
+                Fork::Fjord => 3,
+                Fork::Isthmus => 8,
+                Fork::Jovian => 5,
+                Fork::Karst => 31,
+                _ => 0,
+            };
+            assert!(at.3 >= least, "{name}: {} upgrade transactions", at.3);
+            assert_eq!((before.3, after.3), (0, 0), "{name}");
+            *seen.entry(fork.name()).or_insert(0) += 1;
+        }
+    }
+    // each has activated in the middle of a known chain's life
+    assert_eq!(seen.len(), 9, "{seen:?}");
+}
+
+/// OP Mainnet's activation blocks, by the heights that explorers show.
+#[test]
+fn op_mainnets_forks_activated_in_the_blocks_that_everybody_knows() {
+    let rollup = Network::find("op-mainnet").unwrap().rollup_config();
+    let chain = ChainConfig::new(rollup.unwrap(), Overrides::default()).unwrap();
+    let genesis = chain.rollup.genesis;
+    for (fork, time, height) in [
+        (Fork::Canyon, 1_704_992_401, 114_696_812),
+        (Fork::Ecotone, 1_710_374_401, 117_387_812),
+        (Fork::Fjord, 1_720_627_201, 122_514_212),
+        (Fork::Granite, 1_726_070_401, 125_235_812),
+        (Fork::Holocene, 1_736_445_601, 130_423_412),
+        (Fork::Isthmus, 1_746_806_401, 135_603_812),
+    ] {
+        assert_eq!(chain.rollup.forks.time(fork), Some(time), "{fork}");
+        let block = genesis.l2_time + (height - genesis.l2.number) * chain.rollup.block_time;
+        let [before, at, after] = activation(&chain, fork, block);
+        assert!(!before.0 && at.1 && after.0, "{fork}");
     }
 }

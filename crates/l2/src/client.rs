@@ -1,4 +1,4 @@
-//! The execution engine, as the rollup node asks it: Engine API, blocks, proofs.
+//! An execution engine, as others ask it: blocks, proofs, and for the rollup node the Engine API.
 //!
 //! Blocks come as opaque transaction bytes, so that chains with transaction types of their own can be
 //! followed. What an engine says of a block must have the block's hash.
@@ -6,7 +6,6 @@
 use alloy_consensus::{Header, proofs::ordered_trie_root_encoded};
 use alloy_primitives::{B256, Bytes};
 use core::fmt;
-use doppio_l1::verify::{BlockAt, Label, read_header, read_proof};
 use doppio_node::{EngineAnswer, EngineCall, engine_answer, engine_request};
 use doppio_protocol::{
     L2BlockRef,
@@ -16,13 +15,14 @@ use doppio_protocol::{
     system_config::SystemConfig,
 };
 use doppio_rpc::{CallError, Caller, code};
+use doppio_verify::{BlockAt, read_header, read_pending_block, read_proof};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 use thiserror::Error;
@@ -74,10 +74,24 @@ pub struct L2Client {
     chain: Arc<ChainConfig>,
     caller: Arc<dyn Caller>,
     recent: Mutex<VecDeque<Arc<L2Block>>>,
-    /// Whether it is thought to have `debug_getRawBlock`: it need not be there where the Engine API
-    /// is.
-    has_raw_blocks: AtomicBool,
+    /// The first of [`WAYS`] that the endpoint is not known to lack.
+    way: AtomicU8,
 }
+
+/// How a block's bytes are had. Which methods there are depends on the endpoint: an authenticated one
+/// need not have `debug_`, a public one has no `engine_`.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// `debug_getRawBlock`.
+    Raw,
+    /// The header from `eth_`, the transactions from `engine_getPayloadBodiesByHashV1`.
+    Bodies,
+    /// From the JSON of `eth_getBlockBy*`; a transaction of a type that is not known by
+    /// `eth_getRawTransactionByHash`.
+    Json,
+}
+
+const WAYS: [Way; 3] = [Way::Raw, Way::Bodies, Way::Json];
 
 impl fmt::Debug for L2Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,7 +141,7 @@ impl L2Client {
             chain,
             caller,
             recent: Mutex::default(),
-            has_raw_blocks: AtomicBool::new(true),
+            way: AtomicU8::new(0),
         }
     }
 
@@ -204,15 +218,26 @@ impl L2Client {
         {
             return Ok(Some(block));
         }
-        if self.has_raw_blocks.load(Ordering::Relaxed) {
-            match self.raw_block(at).await {
+        let known = usize::from(self.way.load(Ordering::Relaxed));
+        let mut lacking = None;
+        for (index, way) in (0u8..).zip(WAYS).skip(known) {
+            let found = match way {
+                Way::Raw => self.raw_block(at).await,
+                Way::Bodies => self.block_in_parts(at).await,
+                Way::Json => self.block_of_json(at).await,
+            };
+            match found {
                 Err(L2Error::Call(error)) if is_unknown_method(&error) => {
-                    self.has_raw_blocks.store(false, Ordering::Relaxed);
+                    tracing::debug!(%error, "another way to blocks is taken");
+                    lacking = Some(L2Error::Call(error));
                 }
-                result => return result,
+                found => {
+                    self.way.store(index, Ordering::Relaxed);
+                    return found;
+                }
             }
         }
-        self.block_in_parts(at).await
+        lacking.map_or(Ok(None), Err)
     }
 
     async fn raw_block(&self, at: BlockAt) -> Result<Option<Arc<L2Block>>, L2Error> {
@@ -238,8 +263,6 @@ impl L2Client {
         self.checked(at, block).map(Some)
     }
 
-    /// The header from `eth_`, the transactions from `engine_`: all engines have these where the
-    /// Engine API is.
     async fn block_in_parts(&self, at: BlockAt) -> Result<Option<Arc<L2Block>>, L2Error> {
         const BODIES: &str = "engine_getPayloadBodiesByHashV1";
         let Some((hash, header)) = self.header(at).await? else {
@@ -262,21 +285,63 @@ impl L2Client {
         self.checked(at, block).map(Some)
     }
 
+    async fn block_of_json(&self, at: BlockAt) -> Result<Option<Arc<L2Block>>, L2Error> {
+        const TRANSACTION: &str = "eth_getRawTransactionByHash";
+        let json = match self.block_json(at, true).await? {
+            Some(json) => json.to_string(),
+            None => return Ok(None),
+        };
+        let wrong = |error: doppio_verify::VerifyError| L2Error::Block {
+            at,
+            reason: error.to_string(),
+        };
+        let Some(pending) = read_pending_block(at, &json).map_err(wrong)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::with_capacity(pending.lacking().len());
+        for hash in pending.lacking() {
+            let raw = self.caller.call(TRANSACTION, vec![json!(hash)]).await?;
+            let raw: Bytes = serde_json::from_value(raw).map_err(|error| L2Error::Malformed {
+                method: TRANSACTION,
+                reason: error.to_string(),
+            })?;
+            bytes.push(raw);
+        }
+        let (header, transactions) = pending.complete_encoded(bytes).map_err(wrong)?;
+        let block = L2Block {
+            hash: header.hash(),
+            header: header.header().clone(),
+            transactions,
+        };
+        self.checked(at, block).map(Some)
+    }
+
+    /// What `eth_getBlockBy*` says; none if there is no such block.
+    async fn block_json(&self, at: BlockAt, whole: bool) -> Result<Option<Value>, L2Error> {
+        let method = match at {
+            BlockAt::Hash(_) => "eth_getBlockByHash",
+            _ => "eth_getBlockByNumber",
+        };
+        match self
+            .caller
+            .call(method, vec![parameter(at), json!(whole)])
+            .await
+        {
+            Ok(Value::Null) => Ok(None),
+            Ok(json) => Ok(Some(json)),
+            Err(error) if says_absent(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// A block's hash and header; none if the engine has none.
     ///
     /// # Errors
     ///
     /// If the engine does not answer, or with a header that has another hash.
     pub async fn header(&self, at: BlockAt) -> Result<Option<(B256, Header)>, L2Error> {
-        let method = match at {
-            BlockAt::Hash(_) => "eth_getBlockByHash",
-            _ => "eth_getBlockByNumber",
-        };
-        let params = vec![parameter(at), json!(false)];
-        let header = match self.caller.call(method, params).await {
-            Ok(header) => header,
-            Err(error) if says_absent(&error) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some(header) = self.block_json(at, false).await? else {
+            return Ok(None);
         };
         let header = read_header(at, &header.to_string()).map_err(|error| L2Error::Block {
             at,
@@ -418,13 +483,4 @@ impl L2Client {
             reason: error.to_string(),
         })
     }
-}
-
-/// The name of a block among the engine's labels.
-pub(crate) const fn label(label: doppio_derive::L2Label) -> BlockAt {
-    BlockAt::Label(match label {
-        doppio_derive::L2Label::Unsafe => Label::Latest,
-        doppio_derive::L2Label::Safe => Label::Safe,
-        doppio_derive::L2Label::Finalized => Label::Finalized,
-    })
 }

@@ -1,0 +1,5 @@
+//! Blocks and sequencers behind scripted endpoints.
+
+mod active;
+mod blocks;
+mod endpoint;

@@ -1,0 +1,161 @@
+//! A server in front of another one, which sees what is asked and may change what is answered.
+
+use serde_json::Value;
+use std::{
+    fmt,
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+/// A call, or a path that is fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method; the path with its query where something is fetched.
+    pub method: &'a str,
+    /// The arguments; null where something is fetched.
+    pub params: &'a Value,
+}
+
+/// Sees each question with its answer, and may change the answer: the result of a call, or the whole
+/// JSON of what is fetched.
+pub type Change = Box<dyn FnMut(Asked<'_>, &mut Value) + Send>;
+
+/// A server in front of another one.
+pub struct Proxy {
+    /// Where it is.
+    pub url: String,
+    upstream: String,
+    change: Mutex<Change>,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request or a response: its first line, its headers in lower case, its body.
+struct Message {
+    first: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Message {
+    /// None at the end of the connection.
+    fn read(reader: &mut impl BufRead) -> Option<Self> {
+        let mut first = String::new();
+        reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            let Some((name, value)) = line.trim().split_once(':') else {
+                break;
+            };
+            headers.push((name.to_lowercase(), value.trim().to_owned()));
+        }
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let mut body = Vec::new();
+        match length {
+            Some((_, length)) => {
+                body.resize(length.parse().ok()?, 0);
+                reader.read_exact(&mut body).ok()?;
+            }
+            None if first.starts_with("HTTP") => drop(reader.read_to_end(&mut body).ok()?),
+            None => {}
+        }
+        Some(Self {
+            first: first.trim().to_owned(),
+            headers,
+            body,
+        })
+    }
+
+    /// Writes it in one piece, with those of its headers.
+    fn write(&self, to: &mut impl Write, headers: &[&str]) -> Option<()> {
+        let mut text = format!("{}\r\n", self.first);
+        for (name, value) in &self.headers {
+            if headers.contains(&&**name) {
+                text += &format!("{name}: {value}\r\n");
+            }
+        }
+        text += &format!("content-length: {}\r\n\r\n", self.body.len());
+        let mut bytes = text.into_bytes();
+        bytes.extend(&self.body);
+        to.write_all(&bytes).ok()
+    }
+}
+
+impl Proxy {
+    /// Stands in front of a server, given by its URL without a path.
+    pub fn start(upstream: &str, change: Change) -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let upstream = upstream.trim_start_matches("http://").trim_end_matches('/');
+        let proxy = Arc::new(Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            upstream: upstream.to_owned(),
+            change: Mutex::new(change),
+        });
+        let served = Arc::clone(&proxy);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let proxy = Arc::clone(&served);
+                thread::spawn(move || proxy.serve(stream));
+            }
+        });
+        proxy
+    }
+
+    /// Changes other things from now on.
+    pub fn set(&self, change: Change) {
+        *self.change.lock().unwrap() = change;
+    }
+
+    fn serve(&self, stream: TcpStream) -> Option<()> {
+        let mut writer = stream.try_clone().ok()?;
+        let mut reader = BufReader::new(stream);
+        loop {
+            let request = Message::read(&mut reader)?;
+            let mut upstream = TcpStream::connect(&self.upstream).ok()?;
+            let kept = ["host", "authorization", "content-type"];
+            request.write(&mut upstream, &kept)?;
+            let mut response = Message::read(&mut BufReader::new(upstream))?;
+            if let Ok(mut json) = serde_json::from_slice(&response.body) {
+                self.look(&request, &mut json);
+                response.body = json.to_string().into_bytes();
+            }
+            response.write(&mut writer, &["content-type"])?;
+        }
+    }
+
+    fn look(&self, request: &Message, json: &mut Value) {
+        let mut change = self.change.lock().unwrap();
+        let path = request.first.split(' ').nth(1).unwrap_or_default();
+        if request.first.starts_with("GET") {
+            let (method, params) = (path, &Value::Null);
+            return change(Asked { method, params }, json);
+        }
+        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let calls = match &asked {
+            Value::Array(calls) => calls.as_slice(),
+            call => std::slice::from_ref(call),
+        };
+        let answers = match json {
+            Value::Array(answers) => answers.as_mut_slice(),
+            answer => std::slice::from_mut(answer),
+        };
+        for call in calls {
+            let answer = answers.iter_mut().find(|answer| answer["id"] == call["id"]);
+            if let Some(result) = answer.and_then(|answer| answer.get_mut("result")) {
+                let method = call["method"].as_str().unwrap_or_default();
+                let params = &call["params"];
+                change(Asked { method, params }, result);
+            }
+        }
+    }
+}
