@@ -3,6 +3,7 @@
 //! `cargo bench -p doppio-eigenda`. Smallest and median time of one call.
 
 #[path = "../tests/local/mod.rs"]
+#[expect(dead_code, reason = "tests need more of it")]
 mod local;
 
 use doppio_bn254::scalar;

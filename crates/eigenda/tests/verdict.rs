@@ -331,7 +331,7 @@ fn each_rule_has_its_reason() {
     impossible.blob.certificate.header.commitment.length = 3;
     let impossible = local.sign(impossible, &[absent]);
     assert_eq!(reason(&impossible), Invalid::Length(3));
-    let mut no_point = good.clone();
+    let mut no_point = good;
     no_point.blob.certificate.header.commitment.commitment.x += U256::ONE;
     let no_point = local.sign(no_point, &[absent]);
     assert!(matches!(reason(&no_point), Invalid::Commitment(_)));
