@@ -61,6 +61,12 @@ fn kzg() -> &'static KzgSettings {
     ethereum_kzg_settings(PRECOMPUTE)
 }
 
+/// Reads the trusted setup, once for the process: some tenths of a second, or seconds where the code is
+/// not optimised.
+pub(crate) fn prepare() {
+    kzg();
+}
+
 fn kzg_error(error: &c_kzg::Error) -> DevnetError {
     DevnetError::Kzg(error.to_string())
 }

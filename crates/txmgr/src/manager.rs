@@ -97,8 +97,6 @@ pub struct TxManager {
     pool_wanted: Option<(u64, u64)>,
     /// Rounds in a row that found nonces below the first slot's to be free.
     gap_rounds: u64,
-    /// The first nonce that was told to be somebody else's.
-    shared_since: Option<u64>,
     budget: Budget,
     /// When notices of a kind were told last.
     told: BTreeMap<&'static str, Millis>,
@@ -131,7 +129,6 @@ impl TxManager {
             tip_at: Some(0),
             pool_wanted: None,
             gap_rounds: 0,
-            shared_since: None,
             budget: Budget::default(),
             told: BTreeMap::new(),
             is_closed: false,

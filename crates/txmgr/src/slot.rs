@@ -253,6 +253,12 @@ impl Slot {
             .find(|(_, one)| one.signed.is_some() && one.does == self.content.does)
     }
 
+    /// The newest version, whatever it does.
+    pub(crate) fn newest(&self) -> Option<(usize, &Version)> {
+        let mut signed = self.versions.iter().enumerate().rev();
+        signed.find(|(_, one)| one.signed.is_some())
+    }
+
     /// The kind of transaction that pools have under this nonce; none if that is not known.
     pub(crate) fn pool_kind(&self) -> Option<TxKind> {
         let out = self.versions.iter().rev().find(|one| one.is_out);

@@ -46,7 +46,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         "peak memory, MiB",
         "load",
     ]);
-    for flags in [&[] as &[&str], &["--db.cache=64"]] {
+    for flags in [&[] as &[&str], &["--db.cache=1024"]] {
         let delay = Duration::from_millis(number("DELAY", 50));
         let server = MadeServer::start(Arc::clone(&made), delay)?;
         let folder = Folder::new("bench-memory");

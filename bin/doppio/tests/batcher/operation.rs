@@ -169,7 +169,9 @@ async fn a_configuration_that_cannot_work_is_refused_with_what_to_change() {
         let command = command(&net.l1, &net.sequencer, &net, &all);
         let mut process = Process::start("refused", command, &net.folder);
         let status = net
-            .until("it ends", async || process.ended().ok_or(process.log()))
+            .until(&format!("it ends, started with {flags:?}"), async || {
+                process.ended().ok_or_else(|| process.log())
+            })
             .await;
         let log = process.log();
         assert_eq!(

@@ -191,7 +191,7 @@ impl Batcher {
 
     /// Whether no more blocks may come in. Those in no channel will need room as a channel, too.
     pub(super) fn is_memory_full(&self) -> bool {
-        let room = self.compressed(self.blocks.pending_size());
+        let room = self.blocks.pending_size();
         self.loaded_bytes().saturating_add(room) >= self.options.max_loaded_bytes
     }
 

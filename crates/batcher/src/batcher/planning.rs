@@ -125,12 +125,7 @@ impl Batcher {
             Compressor::Shadow => target - target / 64,
             Compressor::Ratio | Compressor::None => target,
         };
-        self.compressed(size) >= aimed || size >= self.max_input()
-    }
-
-    /// About how large blocks of this size are once they are compressed.
-    pub(super) const fn compressed(&self, size: u64) -> u64 {
-        size.saturating_mul(self.ratio) / MILLION
+        size.saturating_mul(self.ratio) / MILLION >= aimed || size >= self.max_input()
     }
 
     /// Bytes of a channel's batches at most: half of what derivation reads, because kona refuses

@@ -1,6 +1,6 @@
 //! The role `l1`: an L1 that is kept on disk.
 
-use crate::{DevL1, DevL1Options, DevnetError, Programs};
+use crate::{DevL1, DevL1Options, DevnetError, Programs, blobs};
 use std::{path::PathBuf, time::Duration};
 
 /// How an L1 is run as a process of its own.
@@ -36,6 +36,8 @@ pub async fn run_l1(options: L1Options, stop: impl Future<Output = ()>) -> Resul
         ..DevL1Options::default()
     })
     .await?;
+    // It takes its time, and the first blob would have to wait for it.
+    tokio::task::spawn_blocking(blobs::prepare);
     let head = l1.head().await?;
     tracing::info!(url = l1.rpc_url(), head = head.number, "L1");
     tokio::pin!(stop);

@@ -142,7 +142,7 @@ impl Plan<'_> {
             Role::VerifierEngine => self.engine(role, Port::VerifierL2, Port::VerifierAuth, false),
             Role::Node => self.node(role, Port::Node, Port::EngineAuth, true),
             Role::Verifier => self.node(role, Port::Verifier, Port::VerifierAuth, false),
-            Role::Batcher => self.batcher(),
+            Role::Batcher => self.batcher(program.is_some()),
         });
         words.extend(more);
         CommandLine(words)
@@ -214,7 +214,7 @@ impl Plan<'_> {
         words
     }
 
-    fn batcher(&self) -> Vec<String> {
+    fn batcher(&self, is_foreign: bool) -> Vec<String> {
         let mut words = flags([
             ("--l1-eth-rpc", self.ports.url(Port::L1)),
             ("--l2-eth-rpc", self.ports.url(Port::L2)),
@@ -233,6 +233,11 @@ impl Plan<'_> {
             ("--rpc.port", self.number(Port::Batcher)),
         ]);
         words.push("--rpc.enable-admin".to_owned());
+        if !is_foreign {
+            // op-batcher takes L1's forks from elsewhere, and has no such flag
+            let file = self.layout.chain_file("l1-chain-config.json");
+            words.extend(flags([("--rollup.l1-chain-config", file)]));
+        }
         words
     }
 }

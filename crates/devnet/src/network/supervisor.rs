@@ -18,7 +18,7 @@ use std::{
 /// How often it is looked whether a role has ended.
 const POLL: Duration = Duration::from_millis(20);
 /// How long a role may take to stop before it is killed.
-const STOP: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(20);
 /// The same of L1, which writes its state.
 const STOP_L1: Duration = Duration::from_secs(60);
 

@@ -186,7 +186,8 @@ struct PooledJson {
 
 impl PooledJson {
     fn read(self) -> PoolTx {
-        let wide = |number: Option<U256>| number.map_or(0, |number| number.saturating_to());
+        let wide =
+            |number: Option<U256>| -> u128 { number.map_or(0, |number| number.saturating_to()) };
         let fee_cap = wide(self.max_fee_per_gas.or(self.gas_price));
         let tip_cap = self.max_priority_fee_per_gas.or(self.gas_price);
         PoolTx {

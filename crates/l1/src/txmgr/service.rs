@@ -328,6 +328,8 @@ impl Service {
                     self.meters.confirmed(id, inclusion, now());
                 }
                 tracing::debug!(%id, ?outcome, "transaction");
+                // Whoever hears of it finds it in the status, too.
+                self.show();
                 self.tell(id, outcome);
             }
             Action::Forget(id) => {

@@ -1,6 +1,6 @@
 //! Answers of endpoints and signers, other than about the chain.
 
-use super::{Canonical, Question, TxManager};
+use super::{Question, TxManager};
 use crate::{
     Action, CallId, FailReason, Millis, Notice, PublishFailure, Published, RequestId, SignFailure,
     Signed, Suggestion, classify,
@@ -116,7 +116,7 @@ impl TxManager {
         let Some(Question::Slot(nonce)) = self.answered(call) else {
             return;
         };
-        let now = self.now;
+        let (now, mempool) = (self.now, self.mempool_deadline());
         let Some(slot) = self.slot(nonce) else {
             return;
         };
@@ -145,6 +145,9 @@ impl TxManager {
                 slot.gas_is_fresh = false;
                 slot.failures = 0;
                 slot.publish_at = Some(now);
+                if !is_bump && slot.is_wanted() {
+                    slot.state.waits(mempool);
+                }
                 if does == Does::Nothing {
                     self.actions
                         .push_back(Action::Notice(Notice::Cancelling { nonce }));
@@ -313,10 +316,5 @@ impl TxManager {
             0 => self.options.settings.resubmission_timeout,
             interval => interval,
         }
-    }
-
-    /// Whether blocks that transactions were found in are known to be canonical.
-    pub(super) fn is_canonical_known(&self) -> bool {
-        self.canonical == Canonical::Known
     }
 }

@@ -103,10 +103,8 @@ impl TxManager {
                 send_deadline: waiting.send_deadline,
                 estimates,
             };
-            let state = SendState::new(
-                self.options.safe_abort_nonce_too_low_count,
-                self.mempool_deadline(),
-            );
+            // Its time in no pool begins when it is signed.
+            let state = SendState::new(self.options.safe_abort_nonce_too_low_count, u64::MAX);
             self.slots
                 .push_back(Slot::new(nonce, Some(owner), content, state));
             self.next_nonce = Some(nonce.saturating_add(1));
@@ -119,7 +117,7 @@ impl TxManager {
         self.options.max_pending == 0 || open < self.options.max_pending
     }
 
-    const fn mempool_deadline(&self) -> Millis {
+    pub(super) const fn mempool_deadline(&self) -> Millis {
         self.now.saturating_add(self.options.not_in_mempool_timeout)
     }
 
@@ -181,9 +179,10 @@ impl TxManager {
         };
         let is_lowest = self.lowest() == Some(place);
         let may_begin = self.may_begin(place);
-        let (mempool, bump) = (
+        let (mempool, bump, later) = (
             self.mempool_deadline(),
             now.saturating_add(self.options.settings.resubmission_timeout),
+            now.saturating_add(self.rebroadcast()),
         );
         let Some(slot) = self.slots.get_mut(place) else {
             return;
@@ -204,7 +203,8 @@ impl TxManager {
         if slot.step != Step::Idle || slot.retry_at > now {
             return;
         }
-        if !may_begin && slot.is_wanted() && !slot.state.was_accepted() {
+        let is_new = slot.current().is_none();
+        if !may_begin && !is_new && slot.is_wanted() && !slot.state.was_accepted() {
             slot.state.waits(mempool);
         }
         match slot.state.critical(now) {
@@ -221,7 +221,6 @@ impl TxManager {
             // What is said of nonces is believed once the chain says so.
             _ => {}
         }
-        let is_new = slot.current().is_none();
         let may_bump = is_new || is_lowest || !slot.state.was_accepted();
         if slot.wants_version && may_bump {
             if self.make_version(nonce) {
@@ -232,9 +231,14 @@ impl TxManager {
             };
             if is_new {
                 slot.retry_at = now.saturating_add(PRICE_INTERVAL);
-                return;
+                if slot.given_up().is_none() {
+                    return;
+                }
+                // Rather than leave the nonce open, what was given up is let land.
+                slot.publish_at.get_or_insert(later);
+            } else {
+                slot.keep_old_version(now);
             }
-            slot.keep_old_version(now);
         }
         self.hand_in(nonce, may_begin);
     }
@@ -264,13 +268,17 @@ impl TxManager {
                 || later.all(|one| one.given_up().is_none() || one.cancel_was_tried);
         }
         let mut before = self.slots.range(..place).filter(|one| !one.is_mined());
-        before.all(|one| {
-            let is_in_pool = one.owner.is_none() || one.state.was_accepted();
-            let is_same = one
-                .pool_kind()
-                .is_none_or(|kind| kind == slot.content.kind());
-            is_in_pool && is_same
-        })
+        before.all(|one| one.owner.is_none() || one.state.was_accepted()) && !self.conflicts(place)
+    }
+
+    /// Whether something before it is of the other kind, so that pools cannot have both.
+    fn conflicts(&self, place: usize) -> bool {
+        let Some(slot) = self.slots.get(place) else {
+            return false;
+        };
+        let kind = slot.content.kind();
+        let mut before = self.slots.range(..place).filter(|one| !one.is_mined());
+        before.any(|one| one.pool_kind().is_some_and(|other| other != kind))
     }
 
     /// Has a version of a slot signed, or its gas estimated before that. False if this cannot be
@@ -319,16 +327,18 @@ impl TxManager {
     fn price(&mut self, nonce: u64, market: &Market) -> Option<Fees> {
         let slot = self.slot(nonce)?;
         let kind = slot.content.kind();
-        let before = slot.versions.iter().map(|one| one.fees).reduce(Fees::max);
-        let has_same_kind = slot.versions.iter().any(|one| one.kind == kind);
-        let first = first_fees(market, kind, self.options.settings.min_blob_fee);
-        let Some(before) = before else {
-            if first.is_none() {
-                self.tell_no_blob_fee();
-            }
-            return first;
+        // Versions of the other kind are in another pool, or in none.
+        let before = slot
+            .versions
+            .iter()
+            .filter(|one| one.kind == kind)
+            .map(|one| one.fees)
+            .reduce(Fees::max);
+        let priced = match before {
+            None => first_fees(market, kind, self.options.settings.min_blob_fee).map(Ok),
+            Some(before) => replacement(&before, market, kind, &self.options),
         };
-        match replacement(&before, market, kind, &self.options) {
+        match priced {
             None => {
                 self.tell_no_blob_fee();
                 None
@@ -337,9 +347,7 @@ impl TxManager {
                 self.notice(Notice::FeesTooHigh(limit));
                 None
             }
-            Some(Ok(fees)) if has_same_kind => Some(fees),
-            // The first with blobs, after ones without.
-            Some(Ok(fees)) => first.map(|first| fees.max(first)),
+            Some(Ok(fees)) => Some(fees),
         }
     }
 
@@ -367,14 +375,17 @@ impl TxManager {
     /// Hands in the newest version, if it is time for that.
     fn hand_in(&mut self, nonce: u64, may_begin: bool) {
         let (now, sidecar) = (self.now, self.sidecar());
+        let conflicts = self.place(nonce).is_some_and(|place| self.conflicts(place));
         let Some(slot) = self.slot(nonce) else {
             return;
         };
-        let Some((index, version)) = slot.current() else {
+        let Some((index, version)) = slot.current().or_else(|| slot.newest()) else {
             return;
         };
         let is_due = slot.publish_at.is_some_and(|time| time <= now);
-        let waits = !may_begin && !version.is_out;
+        // After a reorganisation the one before it has to get into the pool first.
+        let conflicts = conflicts && slot.owner.is_some();
+        let waits = conflicts || (!may_begin && !version.is_out);
         let Some(tx) = version.signed.clone() else {
             return;
         };

@@ -214,3 +214,20 @@ fn fees_rise_and_the_queue_goes_on_in_order() {
     until_done(&mut world);
     assert_eq!(world.landed(), ids);
 }
+
+#[test]
+fn what_cannot_be_cancelled_within_the_limits_is_let_land() {
+    let mut world = world(|options| options.settings.fee_limit_threshold = None);
+    world.room = 0;
+    let id = world.send(Blob);
+    // Two bumps, and a third would pay more than five times the usual tip.
+    world.pass(49_000 * 2);
+    assert_eq!(world.versions(0).len(), 3);
+    world.handle(Event::Cancel(id));
+    world.run();
+    world.pool.clear();
+    world.room = 10;
+    until_done(&mut world);
+    assert_eq!(world.landed(), [id]);
+    assert_eq!(confirmed(&world, &[id]), [true]);
+}

@@ -6,9 +6,7 @@ mod remote;
 pub use local::LocalSigner;
 pub use remote::{RemoteOptions, RemoteSigner, TlsFiles};
 
-use alloy_consensus::{
-    EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844,
-};
+use alloy_consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Signature, TxKind};
 use doppio_txmgr::{SignFailure, Signed, UnsignedTx};
@@ -118,8 +116,8 @@ impl Unsigned {
 
     pub(crate) fn into_signed(self, signature: Signature) -> Signed {
         let envelope: EthereumTxEnvelope<TxEip4844> = match self {
-            Self::Plain(tx) => tx.into_signed(signature).into(),
-            Self::Blob(tx) => tx.into_signed(signature).into(),
+            Self::Plain(tx) => EthereumTxEnvelope::Eip1559(tx.into_signed(signature)),
+            Self::Blob(tx) => EthereumTxEnvelope::Eip4844(tx.into_signed(signature)),
         };
         Signed {
             hash: *envelope.tx_hash(),

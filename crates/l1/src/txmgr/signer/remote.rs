@@ -8,7 +8,7 @@ use crate::txmgr::ask::transaction_json;
 use alloy_consensus::{EthereumTxEnvelope, TxEip4844, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, Bytes};
-use doppio_rpc::{CallError, Client, ClientOptions, ClientTls, Http, Target};
+use doppio_rpc::{Client, ClientOptions, ClientTls, Http, Target};
 use doppio_txmgr::{SignFailure, Signed, UnsignedTx};
 use serde_json::{Value, json};
 use std::{
@@ -70,9 +70,9 @@ impl RemoteSigner {
     pub fn new(options: &RemoteOptions) -> Result<Self, SignerError> {
         let mut target = Target::parse(&options.endpoint)?;
         for header in &options.headers {
-            // Whichever of the two signs comes first: both may be in a value.
-            let header = match header.find(['=', ':']) {
-                Some(at) if header[at..].starts_with('=') => header.replacen('=', ":", 1),
+            // Both signs may be in a value, so the first one says which way it is written.
+            let header = match header.split_once('=') {
+                Some((name, value)) if !name.contains(':') => format!("{name}: {value}"),
                 _ => header.clone(),
             };
             target = target.with_header(&header)?;
@@ -122,12 +122,8 @@ impl RemoteSigner {
             .client
             .call("eth_signTransaction", vec![Value::Object(fields)])
             .await
-            .map_err(|error| match error {
-                // It may be locked, or be set right by somebody: nothing says that it is for good.
-                CallError::Rpc { .. } | CallError::NoAnswer { .. } => {
-                    SignFailure::Unavailable(error.to_string())
-                }
-            })?;
+            // An error may be of a signer that is locked, or is set right by somebody.
+            .map_err(|error| SignFailure::Unavailable(error.to_string()))?;
         let raw: Bytes = serde_json::from_value(answer)
             .map_err(|_| refused("the signer's answer is no transaction"))?;
         let envelope = EthereumTxEnvelope::<TxEip4844>::decode_2718_exact(&raw)

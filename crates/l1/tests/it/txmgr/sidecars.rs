@@ -11,15 +11,17 @@ use doppio_l1::txmgr::{
 use doppio_protocol::blob::{BLOB_SIZE, Blob};
 use std::sync::Arc;
 
+/// The first of the accounts that everybody knows.
 const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-/// What c-kzg takes part of: field elements must be below the order.
+
+/// Two blobs whose field elements are below the order.
 fn blobs() -> Vec<Arc<Blob>> {
     (1..3)
         .map(|seed| {
             let mut blob = [0; BLOB_SIZE];
             for (place, byte) in blob.iter_mut().enumerate() {
                 if place % 32 != 0 {
-                    *byte = seed + (place / 32 % 7) as u8;
+                    *byte = seed + u8::try_from(place / 32 % 7).unwrap();
                 }
             }
             Arc::new(blob)

@@ -13,7 +13,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use doppio_l1::{L1Options, L1Source};
-use doppio_protocol::config::RollupConfig;
+use doppio_protocol::config::Network;
 use doppio_rpc::{Listen, MethodSet, RpcError, Server};
 use serde_json::{Value, json};
 use std::{
@@ -335,5 +335,7 @@ pub(crate) fn source(urls: &[&str]) -> L1Source {
         patience: Duration::from_secs(1),
         ..L1Options::default()
     };
-    L1Source::new(Arc::new(RollupConfig::default()), options).unwrap()
+    // Any rollup: nothing of what is asked here depends on it.
+    let rollup = Network::find("op-mainnet").unwrap().rollup_config();
+    L1Source::new(Arc::new(rollup.unwrap()), options).unwrap()
 }
