@@ -193,8 +193,21 @@ fn compare(folder: &Path, name: &str, options: BatcherOptions) -> Anything<Recor
     let txs = blocks.iter().flat_map(|block| &block.transactions);
     let l2_txs = txs.filter(|tx| tx.first() != Some(&0x7e)).count();
     let theirs = op_batchers(&chain, &l1)?;
-    // as many channels in the same time
-    let duration = (l1.len() / theirs.channels.max(1)).max(1) as u64;
+    // about as many channels in the same time
+    let (mut nearest, mut duration) = (usize::MAX, 1);
+    for max_channel_duration in 1..40 {
+        let options = BatcherOptions {
+            max_channel_duration,
+            compression_algo: CompressionAlgo::Zlib,
+            ..options.clone()
+        };
+        let away = ours(&chain, &l1, &blocks, options)?
+            .channels
+            .abs_diff(theirs.channels);
+        if away < nearest {
+            (nearest, duration) = (away, max_channel_duration);
+        }
+    }
     let options = BatcherOptions {
         max_channel_duration: duration,
         ..options

@@ -14,6 +14,10 @@ pub type Millis = u64;
 /// What happened. Every event may come at any time, late, twice, or for something that the batcher
 /// has forgotten: it then changes nothing.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and the largest comes most often"
+)]
 pub enum Event {
     /// What the rollup node says of itself (`optimism_syncStatus`). Polled; it drives loading,
     /// forgetting what is safe, and noticing reorganisations.

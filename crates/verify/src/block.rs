@@ -128,11 +128,11 @@ impl PendingBlock {
     ///
     /// If the transactions then do not have the header's root.
     pub fn complete(self, bytes: Vec<Bytes>) -> Result<CheckedBlock, VerifyError> {
-        let (header, transactions, encoded) = self.parts(bytes)?;
+        let parts = self.parts(bytes)?;
         Ok(CheckedBlock {
-            header,
-            transactions,
-            transaction_hashes: encoded.iter().map(keccak256).collect(),
+            header: parts.header,
+            transactions: parts.transactions,
+            transaction_hashes: parts.encoded.iter().map(keccak256).collect(),
         })
     }
 
@@ -146,14 +146,13 @@ impl PendingBlock {
         self,
         bytes: Vec<Bytes>,
     ) -> Result<(CheckedHeader, Vec<Bytes>), VerifyError> {
-        let (header, _, encoded) = self.parts(bytes)?;
-        Ok((header, encoded.into_iter().map(Bytes::from).collect()))
+        let parts = self.parts(bytes)?;
+        let encoded = parts.encoded.into_iter().map(Bytes::from).collect();
+        Ok((parts.header, encoded))
     }
 
-    fn parts(
-        mut self,
-        bytes: Vec<Bytes>,
-    ) -> Result<(CheckedHeader, Vec<L1Transaction>, Vec<Vec<u8>>), VerifyError> {
+    /// The header, and the transactions with their bytes, which have the header's root.
+    fn parts(mut self, bytes: Vec<Bytes>) -> Result<Parts, VerifyError> {
         let block = self.header.id();
         for ((index, _), bytes) in self.lacking.iter().zip(bytes) {
             let Some((&tx_type, slot)) = bytes.first().zip(self.transactions.get_mut(*index))
@@ -188,8 +187,19 @@ impl PendingBlock {
             Some(self.header.header.transactions_root),
             Some(proofs::ordered_trie_root_encoded(&encoded)),
         )?;
-        Ok((self.header, transactions, encoded))
+        Ok(Parts {
+            header: self.header,
+            transactions,
+            encoded,
+        })
     }
+}
+
+/// A block in pieces.
+struct Parts {
+    header: CheckedHeader,
+    transactions: Vec<L1Transaction>,
+    encoded: Vec<Vec<u8>>,
 }
 
 #[derive(Deserialize)]

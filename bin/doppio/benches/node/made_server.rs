@@ -21,8 +21,9 @@ pub(crate) struct MadeServer {
     pub(crate) made: Arc<Made>,
     by_hash: HashMap<B256, usize>,
     delay: Duration,
-    /// JSON-RPC requests, and those to the beacon node.
-    pub(crate) requests: AtomicU64,
+    /// JSON-RPC requests that are batches, which are those for blocks; others; those to the beacon node.
+    pub(crate) block_requests: AtomicU64,
+    pub(crate) other_requests: AtomicU64,
     pub(crate) beacon_requests: AtomicU64,
     pub(crate) bytes: AtomicU64,
 }
@@ -37,7 +38,8 @@ impl MadeServer {
             by_hash: hashes.zip(0..).collect(),
             made,
             delay,
-            requests: AtomicU64::new(0),
+            block_requests: AtomicU64::new(0),
+            other_requests: AtomicU64::new(0),
             beacon_requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         });
@@ -78,8 +80,14 @@ impl MadeServer {
                 self.beacon_requests.fetch_add(1, Ordering::SeqCst);
                 self.beacon(path)
             } else {
-                self.requests.fetch_add(1, Ordering::SeqCst);
-                Some(self.rpc(&serde_json::from_slice(&body).ok()?))
+                let request: Value = serde_json::from_slice(&body).ok()?;
+                let counter = if request.is_array() {
+                    &self.block_requests
+                } else {
+                    &self.other_requests
+                };
+                counter.fetch_add(1, Ordering::SeqCst);
+                Some(self.rpc(&request))
             };
             let (status, answer) = answer.map_or((404, String::new()), |answer| (200, answer));
             self.bytes.fetch_add(answer.len() as u64, Ordering::SeqCst);

@@ -37,8 +37,9 @@ pub(crate) async fn run() -> Result<(), Failure> {
         "L1 blocks",
         "L2 blocks",
         "MB from L1",
-        "requests (fewest for the data)",
+        "requests for blocks (fewest)",
         "for blobs (fewest)",
+        "others",
         "s",
         "CPU s",
         "L1 blocks/s",
@@ -63,14 +64,15 @@ pub(crate) async fn run() -> Result<(), Failure> {
         }
         let with_blobs = made.blocks.iter().filter(|block| !block.blobs.is_empty());
         println!(
-            "| {} | {length} | {} | {:.0} | {} ({}) | {} ({}) | {seconds:.0} | {cpu:.0} | {:.1} | {:.0} | {peak:.0} | {} |",
+            "| {} | {length} | {} | {:.0} | {} ({}) | {} ({}) | {} | {seconds:.0} | {cpu:.0} | {:.1} | {:.0} | {peak:.0} | {} |",
             if flags.is_empty() { "none" } else { flags[0] },
             made.safe.number,
             server.bytes.load(Ordering::SeqCst) as f64 / 1e6,
-            server.requests.load(Ordering::SeqCst),
+            server.block_requests.load(Ordering::SeqCst),
             length.div_ceil(10),
             server.beacon_requests.load(Ordering::SeqCst),
             with_blobs.count(),
+            server.other_requests.load(Ordering::SeqCst),
             length as f64 / seconds,
             made.safe.number as f64 / seconds,
             machine::load(),

@@ -72,6 +72,8 @@ pub(crate) struct EndpointArgs {
         long = "l1-eth-rpc",
         value_name = "URL,...",
         value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set,
         required = true
     )]
     pub(super) l1: Vec<String>,
@@ -81,6 +83,8 @@ pub(crate) struct EndpointArgs {
         long = "l2-eth-rpc",
         value_name = "URL,...",
         value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set,
         required = true
     )]
     pub(super) l2: Vec<String>,
@@ -91,6 +95,8 @@ pub(crate) struct EndpointArgs {
         long = "rollup-rpc",
         value_name = "URL,...",
         value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set,
         required = true
     )]
     pub(super) rollup: Vec<String>,
@@ -272,7 +278,9 @@ pub(crate) struct ThrottleArgs {
     #[arg(
         long = "throttle.additional-endpoints",
         value_name = "URL,...",
-        value_delimiter = ','
+        value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set
     )]
     pub(super) additional_endpoints: Vec<String>,
 

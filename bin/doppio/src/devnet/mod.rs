@@ -23,6 +23,7 @@ use std::{
     io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
+    time::{Duration, Instant},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -32,6 +33,8 @@ use tokio::{
 /// Where state lives that nobody gave a folder for.
 const HOME_VARIABLE: &str = "DOPPIO_HOME";
 const HOME: &str = ".doppio";
+/// Signals within this time are one.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// What a shell says of a program that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
 
@@ -99,19 +102,31 @@ async fn network(args: NetworkArgs) -> Result<ExitCode, CommandError> {
     })
 }
 
-/// A message for each SIGINT, SIGTERM or SIGHUP.
+/// A message for each SIGINT, SIGTERM or SIGHUP. Several at once are one: `timeout` sends its signal to
+/// the process and then to its group, and a terminal that is closed sends more than one.
 fn interrupts() -> io::Result<Interrupts> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        let (mut signals, sender) = (signal(kind)?, sender.clone());
-        tokio::spawn(
-            async move { while signals.recv().await.is_some() && sender.send(()).is_ok() {} },
-        );
-    }
+    let (mut interrupt, mut terminate, mut hangup) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    );
+    tokio::spawn(async move {
+        let mut last: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            if last.is_none_or(|last| last.elapsed() >= AT_ONCE) {
+                last = Some(Instant::now());
+                if sender.send(()).is_err() {
+                    return;
+                }
+            }
+        }
+    });
     Ok(receiver)
 }
 
@@ -177,5 +192,6 @@ async fn load(args: TrafficArgs) -> Result<ExitCode, CommandError> {
             output::line(line);
         }
     }
+    summary.check()?;
     Ok(ExitCode::SUCCESS)
 }

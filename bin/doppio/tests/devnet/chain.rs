@@ -69,10 +69,9 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_bothnodes_h
     let folder = Folder::new("devnet-chain");
     let forks = [&flags[..], &["--fork=karst=+40".to_owned()]].concat();
     let mut devnet = Devnet::start(&folder, "net", &forks);
-    let screen = devnet.screen();
     for (line, pointer) in [("L2 RPC", "/l2/rpc"), ("L1 RPC", "/l1/rpc")] {
         let line = format!("\n{line} {}\n", devnet.text(pointer));
-        assert!(screen.contains(&line), "{line:?} in {screen}");
+        devnet.shows(&line);
     }
     devnet.transact(0).await;
     let nobody = Address::repeat_byte(0x77);
@@ -85,7 +84,8 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_bothnodes_h
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&traffic.stderr);
-    assert!(traffic.status.success(), "{text}");
+    let out = String::from_utf8_lossy(&traffic.stdout);
+    assert!(traffic.status.success(), "{text} {out}");
     let summary: Value = serde_json::from_slice(&traffic.stdout).unwrap();
     assert_eq!(summary["sent"], summary["included"], "{summary}");
     assert!(summary["sent"].as_u64() >= Some(20), "{summary}");

@@ -149,14 +149,15 @@ impl Batcher {
             return true;
         };
         let last = first.saturating_add((expired.count as u64).saturating_sub(1));
-        if self.window_said.expired != Some(last) {
+        // while blocks come in, each one would be news
+        if self.load.is_none() && self.window_said.expired != Some(last) {
             self.window_said.expired = Some(last);
             self.report(Report::WindowExpired {
                 blocks: first..=last,
                 is_lost: expired.is_lost,
             });
         }
-        self.drop_what_is_in_vain(expired);
+        self.drop_what_is_in_vain(expired, last);
         if expired.is_lost {
             return false;
         }
@@ -167,14 +168,18 @@ impl Batcher {
         true
     }
 
-    /// Drops the channels that derivation will not take any more.
-    fn drop_what_is_in_vain(&mut self, expired: Expired) {
-        let first = self.posting.channels().front();
-        let in_vain = first.is_some_and(|channel| expired.is_lost || !channel.is_separable);
-        let job_in_vain = self
+    /// Drops the channels that derivation will not take any more: those behind a block that it
+    /// replaces, and those in which a batch covers an expired block, up to `last`, and others.
+    fn drop_what_is_in_vain(&mut self, expired: Expired, last: u64) {
+        let is_in_vain =
+            |first: u64, is_separable: bool| expired.is_lost || (first <= last && !is_separable);
+        let front = self.posting.channels().front();
+        let is_channel =
+            front.is_some_and(|channel| is_in_vain(*channel.blocks.start(), channel.is_separable));
+        let is_job = self
             .job
-            .is_some_and(|job| expired.is_lost || !job.form.is_separable());
-        if in_vain || job_in_vain {
+            .is_some_and(|job| is_in_vain(job.first, job.form.is_separable()));
+        if is_channel || is_job {
             self.rebatch();
         }
     }

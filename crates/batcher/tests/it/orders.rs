@@ -144,6 +144,24 @@ fn nothing_is_sent_before_all_outcomes_are_known() {
 }
 
 #[test]
+fn what_was_not_sent_yet_waits_too_until_all_outcomes_are_known() {
+    let options = BatcherOptions {
+        max_pending_tx: 3,
+        ..small_frames()
+    };
+    let mut world = World::new(config(Fork::Isthmus), options);
+    world.l2_blocks(8, 2);
+    world.derive();
+    world.poll();
+    world.tell(Event::Flush);
+    world.fail(1);
+    world.tell_outcomes(|_| true, 0);
+    world.poll();
+    assert_eq!(world.submissions.len(), 3);
+    finish(world);
+}
+
+#[test]
 fn an_earlier_failure_abandons_what_the_later_one_did_not() {
     let mut world = two_channels(Fork::Isthmus);
     let failed = |world: &mut World, id| {

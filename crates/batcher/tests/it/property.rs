@@ -1,7 +1,9 @@
 //! Whatever happens, what L1 holds derives to exactly the sequencer's chain.
 
 use crate::{model::World, support::rollup};
-use doppio_batcher::{BatchType, BatcherOptions, CompressionAlgo, DaKind, DataAvailability, Event};
+use doppio_batcher::{
+    BatchType, BatcherOptions, CompressionAlgo, DaKind, DataAvailability, Event, Report,
+};
 use doppio_protocol::config::{Fork, RollupConfig};
 use proptest::prelude::*;
 
@@ -131,8 +133,9 @@ fn config(last: Fork) -> RollupConfig {
 /// Runs a schedule, and then lets everything come to rest.
 fn run(last: Fork, options: BatcherOptions, ops: &[Op]) -> Result<(), TestCaseError> {
     let mut world = World::new(config(last), options);
-    let mut reorgs_l2 = false;
+    let (mut reorgs_l1, mut reorgs_l2) = (false, false);
     for op in ops {
+        reorgs_l1 |= matches!(op, Op::L1Reorg(_));
         reorgs_l2 |= matches!(op, Op::L2Reorg(_));
         apply(&mut world, *op);
     }
@@ -150,6 +153,12 @@ fn run(last: Fork, options: BatcherOptions, ops: &[Op]) -> Result<(), TestCaseEr
     world.assert_derived();
     if !reorgs_l2 {
         prop_assert_eq!(world.adopted, 0, "L1 held something else");
+    }
+    // the last resort is for what cannot be foreseen
+    if !reorgs_l1 && !reorgs_l2 {
+        let is_last_resort = |report: &&Report| matches!(report, Report::NotDerived { .. });
+        let report = world.reports.iter().find(is_last_resort);
+        prop_assert_eq!(report, None, "order was not kept");
     }
     Ok(())
 }

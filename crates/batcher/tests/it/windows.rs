@@ -63,9 +63,16 @@ fn after_an_expired_window_what_is_still_in_it_is_posted_and_counts() {
                 world.reports
             );
             assert_eq!(world.adopted, 0, "{last:?} {batch_type:?}");
-            let is_expired =
-                |report: &Report| matches!(report, Report::WindowExpired { is_lost: false, .. });
-            assert!(world.reports.iter().any(is_expired));
+            let expired = world.reports.iter().find_map(|report| match report {
+                Report::WindowExpired {
+                    blocks,
+                    is_lost: false,
+                } => Some(*blocks.end()),
+                _ => None,
+            });
+            // what is too late is not paid for
+            let first = *world.submissions[0].blocks.start();
+            assert_eq!(expired, Some(first - 1));
         }
     }
 }

@@ -156,7 +156,7 @@ fn more_requests_are_sent_at_a_time_only_while_the_network_is_what_is_waited_for
         return;
     };
     let start = usize::try_from(chain.expected()[0].header.number).unwrap();
-    let at_once = |delay: u64, pause: u64, most: usize| {
+    let at_once = |blocks: usize, delay: u64, pause: u64, most: usize| {
         let rules = Rules {
             delay: Duration::from_millis(delay),
             ..Rules::default()
@@ -166,18 +166,18 @@ fn more_requests_are_sent_at_a_time_only_while_the_network_is_what_is_waited_for
             options.max_batch = 4;
             options.max_concurrency = most;
         });
-        for _ in 0..80 {
+        for _ in 0..blocks {
             assert!(matches!(next(&mut follower), L1Event::Block(_)));
             std::thread::sleep(Duration::from_millis(pause));
         }
         fake.most_at_once()
     };
-    let quick = at_once(60, 0, 10);
+    let quick = at_once(80, 60, 0, 10);
     assert!((6..=10).contains(&quick), "{quick}");
-    let bounded = at_once(60, 0, 3);
+    let bounded = at_once(80, 60, 0, 3);
     assert_eq!(bounded, 3);
-    // two blocks come with a request, and take twice as long as the next one
-    let busy = at_once(10, 40, 10);
+    // two blocks come with a request, and their reader takes ten times as long as the next one
+    let busy = at_once(30, 10, 50, 10);
     assert!(busy <= 4, "{busy}");
 }
 

@@ -1,7 +1,8 @@
 //! What the node's RPC says to bad arguments, and of what it does not have: op-node's words and codes.
 
 use super::*;
-use crate::{l2::L2Client, status::NodeStatus};
+use crate::status::NodeStatus;
+use doppio_l2::L2Client;
 use doppio_protocol::config::{ChainConfig, Network, Overrides};
 use doppio_rpc::{CallError, Caller, Calling};
 use tokio::{

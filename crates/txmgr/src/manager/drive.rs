@@ -262,10 +262,14 @@ impl TxManager {
             return false;
         };
         if !slot.is_wanted() {
-            // The cancellations of all later nonces come first.
+            // The cancellations of all later nonces come first, but those of the other kind, which
+            // wait for this one.
+            let kind = slot.content.kind();
             let mut later = self.slots.range(place + 1..);
             return slot.owner.is_none()
-                || later.all(|one| one.given_up().is_none() || one.cancel_was_tried);
+                || later.all(|one| {
+                    one.given_up().is_none() || one.cancel_was_tried || one.content.kind() != kind
+                });
         }
         let mut before = self.slots.range(..place).filter(|one| !one.is_mined());
         before.all(|one| one.owner.is_none() || one.state.was_accepted()) && !self.conflicts(place)

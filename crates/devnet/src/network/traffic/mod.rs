@@ -10,7 +10,7 @@ pub(crate) use mix::Kind;
 
 use super::NetworkError;
 use crate::{Account, Call, DevnetError, L1_CHAIN_ID, Rpc, Wallet};
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use mix::{Mix, STORE, WETH};
 use sender::{Chains, Sender};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -39,6 +39,8 @@ const LOW: u128 = 5_000_000_000_000_000_000;
 const TOKENS: u128 = 1_000_000_000_000_000_000;
 /// How long the first transactions may take into a block.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many transactions are named that are missing.
+const MAX_MISSING: usize = 20;
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);
 
@@ -70,6 +72,8 @@ pub(crate) struct Tally {
 #[derive(Clone, Debug, Default)]
 pub struct TrafficSummary {
     kinds: BTreeMap<Kind, Tally>,
+    /// Some of the transactions that were handed in and are in no block, or failed there.
+    missing: Vec<(Kind, B256)>,
     /// From the first transaction to the last.
     took: Duration,
 }
@@ -101,6 +105,19 @@ impl TrafficSummary {
         self.total().refused
     }
 
+    /// An error if a transaction was handed in and is in no block, or failed there.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Traffic`].
+    pub fn check(&self) -> Result<(), NetworkError> {
+        let Tally { sent, included, .. } = self.total();
+        match sent.saturating_sub(included) {
+            0 => Ok(()),
+            missing => Err(NetworkError::Traffic { sent, missing }),
+        }
+    }
+
     /// Transactions a second that were handed in.
     pub fn rate(&self) -> f64 {
         let sent = u32::try_from(self.sent()).unwrap_or(u32::MAX);
@@ -124,6 +141,11 @@ impl TrafficSummary {
             fields.insert("seconds".to_owned(), json!(self.took.as_secs_f64()));
             fields.insert("rate".to_owned(), json!(self.rate()));
             fields.insert("kinds".to_owned(), Value::Object(kinds.collect()));
+            let missing = self.missing.iter();
+            let missing: Vec<_> = missing
+                .map(|(kind, hash)| json!({"kind": kind.name(), "hash": hash}))
+                .collect();
+            fields.insert("missing".to_owned(), json!(missing));
         }
         value
     }
@@ -141,6 +163,10 @@ impl TrafficSummary {
             .map(|(kind, tally)| line(kind.name(), tally))
             .collect();
         lines.push(line("all", &self.total()));
+        let missing = self.missing.iter();
+        lines.extend(
+            missing.map(|(kind, hash)| format!("missing or failed: {} {hash}", kind.name())),
+        );
         lines.push(format!(
             "{:.1} a second over {:.1} s",
             self.rate(),
@@ -152,20 +178,29 @@ impl TrafficSummary {
 
 /// What has been done so far, by all accounts. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tallies(Arc<Mutex<BTreeMap<Kind, Tally>>>);
+pub(crate) struct Tallies(Arc<Mutex<TrafficSummary>>);
 
 impl Tallies {
+    fn so_far(&self) -> MutexGuard<'_, TrafficSummary> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn change(&self, kind: Kind, change: impl FnOnce(&mut Tally)) {
-        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        change(kinds.entry(kind).or_default());
+        change(self.so_far().kinds.entry(kind).or_default());
+    }
+
+    /// A transaction is in no block, or failed there.
+    pub(crate) fn miss(&self, kind: Kind, hash: B256) {
+        let missing = &mut self.so_far().missing;
+        if missing.len() < MAX_MISSING {
+            missing.push((kind, hash));
+        }
     }
 
     fn summary(&self, took: Duration) -> TrafficSummary {
-        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        TrafficSummary {
-            kinds: kinds.clone(),
-            took,
-        }
+        let mut summary = self.so_far().clone();
+        summary.took = took;
+        summary
     }
 }
 
@@ -173,7 +208,7 @@ impl Tallies {
 ///
 /// # Errors
 ///
-/// If no devnet runs there, or does not answer, or a transaction is lost or fails.
+/// If no devnet runs there, or does not answer. What became of the transactions, the summary says.
 pub async fn traffic(
     folder: &Path,
     options: &TrafficOptions,
@@ -222,18 +257,7 @@ pub async fn traffic(
     let took = begin.elapsed();
     let _ = stop_all.send(true);
     while tasks.join_next().await.is_some() {}
-    let summary = tallies.summary(took);
-    let total = summary.total();
-    match total.sent - total.included.min(total.sent) {
-        0 => Ok(summary),
-        missing => {
-            progress(&summary);
-            Err(NetworkError::Traffic {
-                sent: total.sent,
-                missing,
-            })
-        }
-    }
+    Ok(tallies.summary(took))
 }
 
 fn accounts(rate: f64) -> Result<Vec<Account>, DevnetError> {
@@ -314,10 +338,7 @@ impl Target {
     }
 
     /// Gives an account tokens and a contract; the contract, and the transaction that makes it.
-    async fn prepare(
-        &self,
-        account: Account,
-    ) -> Result<(Address, alloy_primitives::B256), NetworkError> {
+    async fn prepare(&self, account: Account) -> Result<(Address, B256), NetworkError> {
         let wallet = self.chains(account).l2;
         let nonce = wallet.next_nonce().await?;
         let wrap = Call::contract(WETH, crate::contracts::abi("deposit()", &[], None));
@@ -332,10 +353,7 @@ impl Target {
 }
 
 /// Hands a transaction in, again and again while the pool has no room for the account.
-async fn send_patiently(
-    rpc: &Rpc,
-    raw: &alloy_primitives::Bytes,
-) -> Result<alloy_primitives::B256, NetworkError> {
+async fn send_patiently(rpc: &Rpc, raw: &Bytes) -> Result<B256, NetworkError> {
     let begin = Instant::now();
     loop {
         match rpc.send_raw(raw).await {
@@ -367,6 +385,8 @@ mod tests {
         );
         assert_eq!(value["kinds"]["transfer"]["included"], 2);
         assert_eq!(summary.lines().len(), 4);
+        let error = summary.check().unwrap_err().to_string();
+        assert!(error.starts_with("2 of 4 transactions"), "{error}");
     }
 
     #[tokio::test]

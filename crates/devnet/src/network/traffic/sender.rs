@@ -56,11 +56,17 @@ impl Lane {
     async fn settle(&mut self, tallies: &Tallies) -> Result<(), DevnetError> {
         while let Some(oldest) = self.waiting.front() {
             match self.wallet.rpc().receipt(oldest.hash).await? {
-                Some(receipt) => tallies.change(oldest.kind, |tally| match receipt.status {
-                    1 => tally.included += 1,
-                    _ => tally.failed += 1,
-                }),
-                None if oldest.since.elapsed() >= LOST => self.nonce = None,
+                Some(receipt) if receipt.status == 1 => {
+                    tallies.change(oldest.kind, |tally| tally.included += 1);
+                }
+                Some(_) => {
+                    tallies.change(oldest.kind, |tally| tally.failed += 1);
+                    tallies.miss(oldest.kind, oldest.hash);
+                }
+                None if oldest.since.elapsed() >= LOST => {
+                    tallies.miss(oldest.kind, oldest.hash);
+                    self.nonce = None;
+                }
                 None => return Ok(()),
             }
             self.waiting.pop_front();
@@ -134,6 +140,9 @@ impl Sender {
                 break;
             }
             tokio::time::sleep(POLL).await;
+        }
+        for left in self.l1.waiting.iter().chain(&self.l2.waiting) {
+            self.tallies.miss(left.kind, left.hash);
         }
     }
 
