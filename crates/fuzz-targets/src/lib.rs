@@ -11,6 +11,7 @@ mod answers;
 mod chain;
 mod configuration;
 mod data;
+mod eigenda;
 mod engine;
 mod files;
 mod pipeline;
@@ -52,6 +53,11 @@ pub const TARGETS: &[Target] = &[
     ("l2_answer", answers::l2_answers),
     ("recording", files::recording),
     ("admin_state", files::admin_state),
+    ("eigenda_commitment", eigenda::eigenda_commitment),
+    ("eigenda_abi", eigenda::eigenda_abi),
+    ("eigenda_payload", eigenda::eigenda_payload),
+    ("eigenda_bundle", eigenda::eigenda_bundle),
+    ("bn254_points", eigenda::bn254_points),
 ];
 
 /// Bytes that a target may have allocated at most at one time for an input of this length.

@@ -82,6 +82,20 @@ const IMPURE: &[&str] = &[
     "oorandom",
 ];
 
+/// Who may use rayon: sums of points and transforms run on all cores, and what comes out does not
+/// depend on how the work is shared out.
+const SHARES_WORK: [&str; 3] = ["doppio-bn254", "halo2curves", "plonky2_maybe_rayon"];
+
+/// Whether a dependency is one that the list above allows.
+///
+/// rand_core is traits, which halo2curves implements and nobody here calls. `cargo metadata` turns its
+/// feature for the system's randomness on for the sake of crates that it merely mentions (k256 is one);
+/// `cargo tree` has it off.
+fn is_allowed(dependent: &str, name: &str) -> bool {
+    (name == "rayon" && SHARES_WORK.contains(&dependent))
+        || (dependent == "rand_core" && name == "getrandom")
+}
+
 fn is_impure(name: &str) -> bool {
     IMPURE
         .iter()
@@ -207,7 +221,7 @@ fn impure_path<'a>(
             return Some(path.iter().map(|id| graph[id].0).collect());
         }
         for id in needed {
-            if seen.insert(id) {
+            if !is_allowed(name, graph[id].0) && seen.insert(id) {
                 let mut longer = path.clone();
                 longer.push(id);
                 paths.push(longer);
