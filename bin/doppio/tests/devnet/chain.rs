@@ -71,7 +71,12 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_both_nodes_
     let mut devnet = Devnet::start(&folder, "net", &forks);
     for (line, pointer) in [("L2 RPC", "/l2/rpc"), ("L1 RPC", "/l1/rpc")] {
         let line = format!("\n{line} {}\n", devnet.text(pointer));
-        devnet.shows(&line);
+        devnet
+            .until("the screen shows where to send", async || {
+                let screen = devnet.screen();
+                screen.contains(&line).then_some(()).ok_or(screen)
+            })
+            .await;
     }
     devnet.transact(0).await;
     let nobody = Address::repeat_byte(0x77);

@@ -168,7 +168,7 @@ fn a_channel_that_is_full_does_not_wait_for_its_duration() {
             assert!(reasons.len() > 2, "{compressor:?} {batch_type:?}");
             assert!(reasons.iter().all(|reason| *reason == CloseReason::Full));
             let sizes = world.reports.iter().filter_map(|report| match report {
-                Report::ChannelClosed { output_bytes, .. } => Some(*output_bytes as usize),
+                Report::ChannelClosed { output_bytes, .. } => usize::try_from(*output_bytes).ok(),
                 _ => None,
             });
             let sizes: Vec<usize> = sizes.skip(1).collect();

@@ -298,8 +298,9 @@ impl World {
         self.node.l1 = self.l1.clone();
         let before = self.node.derived.len();
         self.node.run_to_end();
-        for derived in self.node.derived[before..].to_vec() {
-            let number = derived.parent.number + 1;
+        let derived = self.node.derived[before..].iter();
+        let numbers: Vec<u64> = derived.map(|derived| derived.parent.number + 1).collect();
+        for number in numbers {
             let ours = self.node.engine.blocks[&number].clone();
             let is_same = number <= self.sequencer.head.number
                 && self.sequencer.engine.blocks[&number].hash == ours.hash;

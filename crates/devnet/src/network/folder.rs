@@ -121,7 +121,7 @@ fn check(layout: &Layout) -> Result<(), NetworkError> {
     let is_foreign = entries.flatten().any(|entry| {
         let name = entry.file_name();
         let is = |own: &&str| name.to_str() == Some(*own);
-        !OWN.iter().chain(&roles).any(|own| is(own))
+        !OWN.iter().chain(&roles).any(is)
     });
     if is_foreign && !layout.description().exists() {
         return Err(NetworkError::NotOurs(folder.to_owned()));
