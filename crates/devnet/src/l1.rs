@@ -30,6 +30,9 @@ use std::{
 /// true one.
 pub const ROLLUP_START: u64 = 1;
 
+/// File of the time of block 0 of a chain that is kept: after a second start from a kept state, anvil
+/// has another block 0.
+const KEPT_GENESIS_TIME: &str = "genesis-time";
 /// Folder of the blobs of a chain that is kept.
 const KEPT_BLOBS: &str = "blobs";
 /// Longest state that is written to a file.
@@ -166,12 +169,18 @@ impl DevL1 {
         };
         let miner = Arc::new(Miner::new(options.block_time, blobs.clone()));
         begin(&anvil_rpc, &miner, &options).await?;
+        // of a chain that goes on, it is what it was
+        let genesis_time = match options.kept_in.as_deref().and_then(kept_genesis_time) {
+            Some(time) => time,
+            None => anvil_rpc.block(0).await?.timestamp,
+        };
         if let Some(folder) = &options.kept_in {
+            let time = genesis_time.to_string();
+            folder::replace(&folder.join(KEPT_GENESIS_TIME), time.as_bytes())?;
             save(&anvil_rpc, &miner, folder).await?;
         }
         let times = Times {
-            // of a chain that goes on, it is what it was
-            genesis_time: anvil_rpc.block(0).await?.timestamp,
+            genesis_time,
             block_time: options.block_time,
             slots_per_epoch: options.slots_per_epoch,
         };
@@ -489,6 +498,12 @@ async fn save(anvil: &Rpc, miner: &Miner, folder: &Path) -> Result<(), DevnetErr
 /// Where the chain is kept.
 fn kept_state(folder: &Path) -> PathBuf {
     folder.join("state.json")
+}
+
+/// The time of block 0 of a chain that is kept; none if none is.
+fn kept_genesis_time(folder: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(folder.join(KEPT_GENESIS_TIME)).ok()?;
+    text.parse().ok().filter(|_| kept_state(folder).exists())
 }
 
 /// Brings a chain to where it can be used from.

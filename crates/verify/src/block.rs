@@ -270,31 +270,23 @@ pub fn read_block(asked: BlockAt, json: &str) -> Result<Option<BlockRead>, Verif
 }
 
 /// Reads a block with whole transactions, some of whose bytes may be lacking, and whose
-/// transactions' root is not checked before it is completed. None if the answer is `null`.
+/// transactions' root is not checked before it is completed. None if the answer is `null`. Its
+/// withdrawals are not looked at: a rollup has none, and what its header has in their root's place is
+/// something else since Isthmus.
 ///
 /// # Errors
 ///
-/// As [`read_block`], but for the transactions' root.
+/// As [`read_block`], but for the roots.
 pub fn read_pending_block(asked: BlockAt, json: &str) -> Result<Option<PendingBlock>, VerifyError> {
     let header = read_header(asked, json)?;
-    header.map(|header| read_pending(header, json)).transpose()
+    header
+        .map(|header| read_pending(header, parse_body(json)?.transactions))
+        .transpose()
 }
 
 /// Reads transactions and withdrawals of a block whose header was read from the same JSON.
 pub(crate) fn read_body(header: CheckedHeader, json: &str) -> Result<BlockRead, VerifyError> {
-    let pending = read_pending(header, json)?;
-    if pending.lacking.is_empty() {
-        pending.complete(Vec::new()).map(BlockRead::Whole)
-    } else {
-        Ok(BlockRead::NeedsBytes(pending))
-    }
-}
-
-fn read_pending(header: CheckedHeader, json: &str) -> Result<PendingBlock, VerifyError> {
-    let body: BodyJson<'_> = serde_json::from_str(json).map_err(|error| VerifyError::Json {
-        what: "the L1 block",
-        error,
-    })?;
+    let body = parse_body(json)?;
     check_root(
         header.id(),
         "withdrawals",
@@ -303,10 +295,26 @@ fn read_pending(header: CheckedHeader, json: &str) -> Result<PendingBlock, Verif
             .as_deref()
             .map(proofs::calculate_withdrawals_root),
     )?;
+    let pending = read_pending(header, body.transactions)?;
+    if pending.lacking.is_empty() {
+        pending.complete(Vec::new()).map(BlockRead::Whole)
+    } else {
+        Ok(BlockRead::NeedsBytes(pending))
+    }
+}
+
+fn parse_body(json: &str) -> Result<BodyJson<'_>, VerifyError> {
+    serde_json::from_str(json).map_err(|error| VerifyError::Json {
+        what: "the L1 block",
+        error,
+    })
+}
+
+fn read_pending(header: CheckedHeader, body: Vec<&RawValue>) -> Result<PendingBlock, VerifyError> {
     let block = header.id();
-    let mut transactions = Vec::with_capacity(body.transactions.len());
+    let mut transactions = Vec::with_capacity(body.len());
     let mut lacking = Vec::new();
-    for (index, json) in body.transactions.into_iter().enumerate() {
+    for (index, json) in body.into_iter().enumerate() {
         match read_transaction(json.get()) {
             Ok(TransactionRead::Known(transaction, bytes)) => {
                 transactions.push(Some((transaction, bytes)));

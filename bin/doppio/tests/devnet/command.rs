@@ -29,11 +29,10 @@ async fn two_run_side_by_side_and_a_commands_status_is_passed_on_with_nothing_le
     let mut first = Devnet::begin(&folder, "first", &exec);
     let mut second = Devnet::start(&folder, "second", &[without]);
     first.wait_until_ready();
-    // two chains, each with its own blocks
-    for devnet in [&first, &second] {
-        devnet.reach("l2", "unsafe_l2", 2).await;
-    }
-    let [one, other] = [&first, &second].map(|devnet| devnet.block("l2", 1));
+    // two chains: what one is sent is not in the other
+    let height = first.transact(3).await;
+    second.reach("l2", "unsafe_l2", height).await;
+    let [one, other] = [&first, &second].map(|devnet| devnet.block("l2", height));
     assert_ne!(one.await["hash"], other.await["hash"]);
 
     let set = Deadline::after(Duration::from_secs(20)).wait("the command runs", || {

@@ -83,7 +83,7 @@ fn survive(chain: &str) {
     say(&format!(
         "killed on the way at safe heads {deaths_on_the_way:?} of {last}"
     ));
-    assert!(deaths_on_the_way.len() > 3, "{deaths_on_the_way:?}");
+    assert!(deaths_on_the_way.len() > 1, "{deaths_on_the_way:?}");
 }
 
 /// What is final is never derived again, no head goes back, and the chain is op-node's.
