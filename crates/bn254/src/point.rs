@@ -112,6 +112,30 @@ fn choose(flag: u8, y_is_larger: bool) -> Result<bool, PointError> {
     }
 }
 
+/// The point of a curve y² = x³ + b with this x, and of its two y the one that the flag asks for.
+fn solve<F: Field, L: Into<bool>>(
+    (x, b): (F, F),
+    flag: u8,
+    is_larger: impl Fn(&F) -> L,
+) -> Result<(F, F), PointError> {
+    let y = (x.square() * x + b).sqrt();
+    let y = y.into_option().ok_or(PointError::NotOnCurve)?;
+    let is_meant = choose(flag, is_larger(&y).into())?;
+    Ok((x, if is_meant { y } else { -y }))
+}
+
+/// Puts the flags of a compressed point in front of its x.
+fn put_flags(bytes: &mut [u8], is_identity: bool, y_is_larger: bool) {
+    let flag = match (is_identity, y_is_larger) {
+        (true, _) => INFINITY,
+        (false, true) => LARGER,
+        (false, false) => SMALLER,
+    };
+    if let Some(first) = bytes.first_mut() {
+        *first |= flag;
+    }
+}
+
 fn halves<const N: usize>(bytes: &[u8; N]) -> Vec<&[u8; FIELD]> {
     bytes.as_chunks::<FIELD>().0.iter().collect()
 }
@@ -148,32 +172,19 @@ impl G1 {
         if flags == INFINITY {
             return Ok(Self::identity());
         }
-        let x = field(&x)?;
-        let y = (x.square() * x + G1Affine::b())
-            .sqrt()
-            .into_option()
-            .ok_or(PointError::NotOnCurve)?;
-        let y = if choose(flags, y.lexicographically_largest().into())? {
-            y
-        } else {
-            -y
-        };
+        let (x, y) = solve(
+            (field(&x)?, G1Affine::b()),
+            flags,
+            Fq::lexicographically_largest,
+        )?;
         Ok(Self(G1Affine { x, y }))
     }
 
     /// The compressed form.
     pub fn to_compressed(&self) -> [u8; Self::COMPRESSED] {
         let mut bytes = field_bytes(&self.0.x);
-        let flag = if self.is_identity() {
-            INFINITY
-        } else if self.0.y.lexicographically_largest().into() {
-            LARGER
-        } else {
-            SMALLER
-        };
-        if let Some(first) = bytes.first_mut() {
-            *first |= flag;
-        }
+        let y_is_larger = self.0.y.lexicographically_largest().into();
+        put_flags(&mut bytes, self.is_identity(), y_is_larger);
         bytes
     }
 
@@ -314,15 +325,7 @@ impl G2 {
             [imaginary, real] => field2([imaginary, real])?,
             _ => return Err(PointError::Flags),
         };
-        let y = (x.square() * x + G2Affine::b())
-            .sqrt()
-            .into_option()
-            .ok_or(PointError::NotOnCurve)?;
-        let y = if choose(flags, y.lexicographically_largest().into())? {
-            y
-        } else {
-            -y
-        };
+        let (x, y) = solve((x, G2Affine::b()), flags, Fq2::lexicographically_largest)?;
         Self::in_group(G2Affine { x, y })
     }
 
@@ -332,16 +335,8 @@ impl G2 {
         let (imaginary, real) = bytes.split_at_mut(FIELD);
         imaginary.copy_from_slice(&field_bytes(self.0.x.c1()));
         real.copy_from_slice(&field_bytes(self.0.x.c0()));
-        let flag = if self.is_identity() {
-            INFINITY
-        } else if self.0.y.lexicographically_largest().into() {
-            LARGER
-        } else {
-            SMALLER
-        };
-        if let Some(first) = bytes.first_mut() {
-            *first |= flag;
-        }
+        let y_is_larger = self.0.y.lexicographically_largest().into();
+        put_flags(&mut bytes, self.is_identity(), y_is_larger);
         bytes
     }
 

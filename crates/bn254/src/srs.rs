@@ -37,42 +37,46 @@ pub struct SrsDigest {
 pub mod ceremony {
     use super::SrsDigest;
 
+    /// A file, by the halves of its digest.
+    const fn file(points: usize, high: u128, low: u128) -> SrsDigest {
+        let halves = [high.to_be_bytes(), low.to_be_bytes()];
+        match halves.as_flattened().first_chunk() {
+            Some(sha256) => SrsDigest {
+                points,
+                sha256: *sha256,
+            },
+            // not reached: two halves are a whole
+            None => SrsDigest {
+                points: 0,
+                sha256: [0; 32],
+            },
+        }
+    }
+
     /// Powers 0 to 2^19 - 1 in G1: enough for blobs of 16 MiB.
-    pub const G1: SrsDigest = SrsDigest {
-        points: 524_288,
-        sha256: [
-            0x8f, 0x18, 0xb9, 0xc0, 0x4e, 0xd4, 0xbd, 0xdc, 0xdb, 0x73, 0x00, 0x1f, 0xb6, 0x93,
-            0x70, 0x31, 0x97, 0x32, 0x8c, 0xec, 0xab, 0xdf, 0xa9, 0x02, 0x5f, 0x64, 0x74, 0x10,
-            0xb0, 0xc5, 0x0d, 0x7f,
-        ],
-    };
+    pub const G1: SrsDigest = file(
+        524_288,
+        0x8f18_b9c0_4ed4_bddc_db73_001f_b693_7031,
+        0x9732_8cec_abdf_a902_5f64_7410_b0c5_0d7f,
+    );
     /// The first 65,536 of them: enough for blobs of 2 MiB.
-    pub const G1_65536: SrsDigest = SrsDigest {
-        points: 65_536,
-        sha256: [
-            0x17, 0x66, 0x51, 0xf9, 0xb6, 0xcc, 0x95, 0xd4, 0xee, 0x02, 0xe7, 0x2c, 0x87, 0x52,
-            0x88, 0xac, 0x07, 0x43, 0x05, 0x6b, 0x50, 0x82, 0x70, 0x36, 0xca, 0xbc, 0x84, 0x57,
-            0x57, 0x51, 0xeb, 0x95,
-        ],
-    };
+    pub const G1_65536: SrsDigest = file(
+        65_536,
+        0x1766_51f9_b6cc_95d4_ee02_e72c_8752_88ac,
+        0x0743_056b_5082_7036_cabc_8457_5751_eb95,
+    );
     /// Powers 0 to 2^19 - 1 in G2.
-    pub const G2: SrsDigest = SrsDigest {
-        points: 524_288,
-        sha256: [
-            0xa6, 0x94, 0x26, 0x84, 0xaa, 0x75, 0x1b, 0x4e, 0xc7, 0x87, 0x3e, 0x2e, 0xdb, 0x46,
-            0x60, 0xac, 0x5c, 0x45, 0x16, 0xad, 0xb3, 0xb3, 0x10, 0x44, 0x18, 0x02, 0xcc, 0x0d,
-            0x48, 0x9f, 0x64, 0x5a,
-        ],
-    };
+    pub const G2: SrsDigest = file(
+        524_288,
+        0xa694_2684_aa75_1b4e_c787_3e2e_db46_60ac,
+        0x5c45_16ad_b3b3_1044_1802_cc0d_489f_645a,
+    );
     /// Powers 2^28 - 2^19 to 2^28 - 1 in G2.
-    pub const G2_TRAILING: SrsDigest = SrsDigest {
-        points: 524_288,
-        sha256: [
-            0x78, 0xfa, 0xd1, 0x7d, 0x74, 0xd2, 0x8c, 0xec, 0xdb, 0x7f, 0x82, 0x6f, 0xdd, 0x72,
-            0xde, 0xe0, 0x8b, 0xdb, 0xe1, 0xe8, 0xad, 0x66, 0xf2, 0xb2, 0x4f, 0xcf, 0x2f, 0xc1,
-            0x40, 0x17, 0x67, 0x88,
-        ],
-    };
+    pub const G2_TRAILING: SrsDigest = file(
+        524_288,
+        0x78fa_d17d_74d2_8cec_db7f_826f_dd72_dee0,
+        0x8bdb_e1e8_ad66_f2b2_4fcf_2fc1_4017_6788,
+    );
 }
 
 /// Why a file is not the SRS that is meant.

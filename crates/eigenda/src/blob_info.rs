@@ -2,7 +2,10 @@
 //! chain's history may hold them all the same.
 //!
 //! Such a certificate counts if its batch is the one that L1 has confirmed under its number, and the
-//! blob is in it, signed by enough of each quorum.
+//! blob is in it, signed by enough of each quorum. These are the rules of EigenDA's contract for the
+//! first version. eigenda-proxy, when it still read such certificates, looked at the quorums by their
+//! order instead of the places that are told, let the two thresholds be equal, and compared the
+//! adversary's with the network's instead of the confirmation's. What the disperser made passed both.
 // spec: eigenda 1.4
 
 use crate::{
@@ -76,8 +79,10 @@ pub struct BlobInfo {
 pub struct BatchFacts {
     /// `batchIdToBatchMetadataHash` of the batch's number; zero if there is no such batch.
     pub metadata_hash: B256,
-    /// Quorums that every blob must have, and the least confirmation threshold of each.
-    pub required: Vec<(u8, u8)>,
+    /// Quorums that every blob must have.
+    pub required: Vec<u8>,
+    /// The least confirmation threshold of each quorum, by its number; zero for those beyond.
+    pub confirmation_thresholds: Vec<u8>,
 }
 
 /// Why a certificate of the first version does not count.
@@ -100,11 +105,14 @@ pub enum BlobInfoError {
     /// Thresholds that protect nothing.
     #[error("the thresholds of quorum {0} are in the wrong order")]
     Thresholds(u8),
+    /// The blob asks for less than the network does.
+    #[error("the confirmation threshold of quorum {0} is below the network's")]
+    Unsafe(u8),
     /// Too little stake signed.
     #[error("too little stake of quorum {0} signed")]
     Signed(u8),
-    /// A quorum that every blob must have is lacking, or asks for too little.
-    #[error("the required quorum {0} is not confirmed")]
+    /// A quorum that every blob must have is lacking.
+    #[error("the required quorum {0} is lacking")]
     Required(u8),
 }
 
@@ -218,20 +226,21 @@ impl BlobInfo {
             });
         }
         for (place, quorum) in self.quorums.iter().enumerate() {
-            self.verify_quorum(place, quorum)?;
+            self.verify_quorum(place, quorum, facts)?;
         }
-        for (number, threshold) in &facts.required {
-            let is_confirmed = self.quorums.iter().any(|quorum| {
-                quorum.number == *number && quorum.confirmation_threshold >= *threshold
-            });
-            if !is_confirmed {
-                return Err(BlobInfoError::Required(*number));
-            }
+        let has = |number: &u8| self.quorums.iter().any(|quorum| quorum.number == *number);
+        match facts.required.iter().find(|number| !has(number)) {
+            Some(number) => Err(BlobInfoError::Required(*number)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn verify_quorum(&self, place: usize, quorum: &BlobQuorum) -> Result<(), BlobInfoError> {
+    fn verify_quorum(
+        &self,
+        place: usize,
+        quorum: &BlobQuorum,
+        facts: &BatchFacts,
+    ) -> Result<(), BlobInfoError> {
         let number = quorum.number;
         let index = self.quorum_indexes.get(place).copied().map(usize::from);
         let index = index.ok_or(BlobInfoError::QuorumPlace(number))?;
@@ -240,6 +249,10 @@ impl BlobInfo {
         }
         if quorum.confirmation_threshold <= quorum.adversary_threshold {
             return Err(BlobInfoError::Thresholds(number));
+        }
+        let least = facts.confirmation_thresholds.get(usize::from(number));
+        if least.is_some_and(|least| quorum.confirmation_threshold < *least) {
+            return Err(BlobInfoError::Unsafe(number));
         }
         match self.batch.signed_percentages.get(index) {
             Some(signed) if *signed >= quorum.confirmation_threshold => Ok(()),

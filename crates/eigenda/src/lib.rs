@@ -20,6 +20,7 @@ pub mod frame;
 pub mod hashes;
 pub mod merkle;
 pub mod network;
+pub mod offline;
 pub mod payload;
 pub mod requests;
 mod rlp;

@@ -292,15 +292,12 @@ fn run(
 
     check_recency(certificate, inclusion_block, network)?;
     let header = &certificate.blob.certificate.header;
-    let length = header.commitment.length;
-    if !length.is_power_of_two() || length > MAX_LENGTH {
-        return Err(Invalid::Length(length).into());
-    }
+    let length = check_length(header.commitment.length)?;
     let commitment = header.commitment.commitment.point();
     Ok(Accepted {
         blob_key: header.blob_key(),
         commitment: commitment.map_err(Invalid::Commitment)?,
-        length: usize::try_from(length).map_err(|_| Invalid::Length(length))?,
+        length,
         reference_block: reference,
         quorums: header.quorum_numbers.to_vec(),
         relay_keys: certificate.blob.certificate.relay_keys.clone(),
@@ -309,7 +306,7 @@ fn run(
 }
 
 /// The fourth version reads no more than this.
-fn check_limits(certificate: &Certificate) -> Result<(), Invalid> {
+pub(crate) fn check_limits(certificate: &Certificate) -> Result<(), Invalid> {
     if !matches!(certificate.version, Version::V4 { .. }) {
         return Ok(());
     }
@@ -329,6 +326,14 @@ fn check_limits(certificate: &Certificate) -> Result<(), Invalid> {
         }
     }
     Ok(())
+}
+
+/// Whether a blob can have so many symbols, and their proof.
+pub(crate) fn check_length(symbols: u32) -> Result<usize, Invalid> {
+    let length = usize::try_from(symbols).ok();
+    length
+        .filter(|_| symbols.is_power_of_two() && symbols <= MAX_LENGTH)
+        .ok_or(Invalid::Length(symbols))
 }
 
 /// Whether the blob's certificate is a leaf of the batch.

@@ -10,7 +10,7 @@ use doppio_eigenda::{
     abi::AbiError,
     assignment::BlobParameters,
     blob::{self, BlobError, PolynomialForm},
-    blob_info::{BatchFacts, BlobInfo, BlobInfoError},
+    blob_info::{BatchFacts, BatchMetadata, BlobInfo, BlobInfoError, BlobQuorum},
     certificate::{BatchHeader, BlobCertificate, BlobCommitment, BlobHeader, Version},
     commitment::{KnownDifference, ParseError},
     coordinates::{G1Coordinates, G2Coordinates},
@@ -25,24 +25,6 @@ use doppio_protocol::rlp;
 use doppio_test_vectors::Vectors;
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// The JSON of a file, with numbers of more digits than a float has as strings.
-fn exact(vectors: &Vectors, name: &str) -> Value {
-    let (mut quoted, mut digits) = (String::new(), String::new());
-    let mut in_string = false;
-    for c in vectors.text(name).chars() {
-        if !in_string && c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        let mark = if digits.len() > 15 { "\"" } else { "" };
-        quoted.extend([mark, &digits, mark]);
-        digits.clear();
-        in_string ^= c == '"';
-        quoted.push(c);
-    }
-    serde_json::from_str(&quoted).unwrap()
-}
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
@@ -130,7 +112,7 @@ fn real_certificates_are_read_field_by_field_and_written_back() {
         return;
     };
     for name in NAMES {
-        let vector = exact(&vectors, &format!("certs/{name}.json"));
+        let vector = vectors.exact_json(&format!("certs/{name}.json"));
         let commitment = bytes(&vector["altdaCommitmentHex"]);
         let read = certificate(&commitment);
         assert_eq!(read.to_commitment(), commitment, "{name}");
@@ -202,7 +184,7 @@ fn real_certificates_hash_to_what_was_derived() {
         return;
     };
     for name in NAMES {
-        let vector = exact(&vectors, &format!("certs/{name}.json"));
+        let vector = vectors.exact_json(&format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let derived = &vector["derived"];
         let blob = &certificate.blob.certificate;
@@ -241,7 +223,7 @@ fn certificates_have_the_abi_form_that_was_encoded_elsewhere() {
         return;
     };
     for name in NAMES {
-        let vector = exact(&vectors, &format!("certs/{name}.json"));
+        let vector = vectors.exact_json(&format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let file = if certificate.version == Version::V2 {
             format!("certs/{name}.as_v3.abi.hex")
@@ -287,7 +269,7 @@ fn known_hashes_come_out() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    let vector = exact(&vectors, "misc/hashes.json");
+    let vector = vectors.exact_json("misc/hashes.json");
     let mut compared = BTreeMap::new();
     for entry in list(&vector) {
         if entry["checked"] != true {
@@ -334,7 +316,7 @@ fn a_deep_inclusion_proof_holds_for_its_leaf_only() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    for entry in list(&exact(&vectors, "misc/merkle_inclusion.json")) {
+    for entry in list(&vectors.exact_json("misc/merkle_inclusion.json")) {
         let index = u32::try_from(number(&entry["index"])).unwrap();
         // the vector's leaf is hashed once more on the way in, or it is the node itself
         let proof = bytes(&entry["proof"]);
@@ -384,12 +366,12 @@ fn the_blobs_of_real_certificates_hold_frames() {
     let file = vectors.bytes("srs/mainnet_g1_65536.point");
     let srs = G1Srs::from_compressed(&file, &ceremony::G1_65536).unwrap();
     for name in ["sepolia_v3_tx1", "sepolia_v3_tx2"] {
-        let vector = exact(&vectors, &format!("certs/{name}.json"));
+        let vector = vectors.exact_json(&format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let commitment = &certificate.blob.certificate.header.commitment;
         let point = commitment.commitment.point().unwrap();
         let length = usize::try_from(commitment.length).unwrap();
-        let vector = exact(&vectors, &format!("encoding/{name}.payload.json"));
+        let vector = vectors.exact_json(&format!("encoding/{name}.payload.json"));
         let blob_bytes = bytes(&vector["blobCoefficients"]);
         let coefficients = blob::verify(&srs, &blob_bytes, length, &point).unwrap();
         let form = PolynomialForm::Values;
@@ -420,7 +402,7 @@ fn real_inbox_transactions_are_read_or_dropped_for_a_reason() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    let vector = exact(&vectors, "misc/inbox_transactions.json");
+    let vector = vectors.exact_json("misc/inbox_transactions.json");
     let mut results = BTreeMap::new();
     for transaction in list(&vector["txs"]) {
         let input = bytes(&transaction["input"]);
@@ -535,7 +517,7 @@ fn i31_no_bytes_stop_the_reader() {
         return;
     };
     for name in NAMES {
-        let vector = exact(&vectors, &format!("certs/{name}.json"));
+        let vector = vectors.exact_json(&format!("certs/{name}.json"));
         let good = bytes(&vector["altdaCommitmentHex"]);
         for cut in 0..good.len() {
             assert!(parse(&good[..cut]).is_err(), "{name} {cut}");
@@ -561,7 +543,7 @@ fn a_certificate_of_the_first_version_is_held_against_what_l1_confirmed() {
     let Some(vectors) = Vectors::find("eigenda") else {
         return;
     };
-    let vector = exact(&vectors, "misc/v1_holesky_blobinfo.json");
+    let vector = vectors.exact_json("misc/v1_holesky_blobinfo.json");
     let commitment = bytes(&vector["commitment"]);
     let Ok(Parsed::BlobInfo(info)) = parse(&commitment) else {
         panic!("no blob info");
@@ -573,7 +555,8 @@ fn a_certificate_of_the_first_version_is_held_against_what_l1_confirmed() {
     let confirmed = hash(&vector["onchainBatchMetadataHash"]);
     let facts = |metadata_hash| BatchFacts {
         metadata_hash,
-        required: vec![(0, 55), (1, 55)],
+        required: vec![0, 1],
+        confirmation_thresholds: vec![55, 55],
     };
     assert_eq!(
         info.verify(&facts(confirmed)),
@@ -607,11 +590,73 @@ fn a_certificate_of_the_first_version_is_held_against_what_l1_confirmed() {
         changed(|info| info.batch.signed_percentages = Bytes::from_static(&[54, 99])),
         Err(BlobInfoError::Signed(0))
     );
-    let more = BatchFacts {
+    // enough signed for the blob's threshold, and the network wants more
+    let strict = |required, confirmation_thresholds| BatchFacts {
         metadata_hash: computed,
-        required: vec![(0, 56)],
+        required,
+        confirmation_thresholds,
     };
-    assert_eq!(info.verify(&more), Err(BlobInfoError::Required(0)));
+    assert_eq!(
+        info.verify(&strict(vec![], vec![0, 56])),
+        Err(BlobInfoError::Unsafe(1))
+    );
+    assert_eq!(info.verify(&strict(vec![0], vec![])), Ok(()));
+    assert_eq!(
+        info.verify(&strict(vec![0, 2], vec![55, 55])),
+        Err(BlobInfoError::Required(2))
+    );
+}
+
+/// Thresholds of a certificate of the first version that is put together anew.
+#[test]
+fn a_first_certificate_needs_its_thresholds_in_order_and_met() {
+    let quorum = |adversary_threshold, confirmation_threshold| BlobQuorum {
+        number: 4,
+        adversary_threshold,
+        confirmation_threshold,
+        chunk_length: 1,
+    };
+    let verdict = |quorum: BlobQuorum, signed: &'static [u8]| {
+        let mut info = BlobInfo {
+            commitment_x: B256::ZERO,
+            commitment_y: B256::ZERO,
+            data_length: 1,
+            quorums: vec![quorum],
+            batch_id: 1,
+            blob_index: 0,
+            batch: BatchMetadata {
+                batch_root: B256::ZERO,
+                quorum_numbers: Bytes::from_static(&[0, 4]),
+                signed_percentages: Bytes::from_static(signed),
+                reference_block: 1,
+                signatory_record_hash: B256::ZERO,
+                fee: Bytes::new(),
+                confirmation_block: 2,
+                batch_header_hash: B256::ZERO,
+            },
+            inclusion_proof: Bytes::new(),
+            quorum_indexes: Bytes::from_static(&[1]),
+        };
+        info.batch.batch_root = keccak256(info.blob_header_hash());
+        info.verify(&BatchFacts {
+            metadata_hash: info.batch.metadata_hash(),
+            required: vec![4],
+            confirmation_thresholds: vec![90],
+        })
+    };
+    assert_eq!(verdict(quorum(33, 55), &[0, 55]), Ok(()));
+    assert_eq!(
+        verdict(quorum(33, 55), &[100, 54]),
+        Err(BlobInfoError::Signed(4))
+    );
+    assert_eq!(
+        verdict(quorum(33, 55), &[100]),
+        Err(BlobInfoError::Signed(4))
+    );
+    assert_eq!(
+        verdict(quorum(55, 55), &[0, 100]),
+        Err(BlobInfoError::Thresholds(4))
+    );
 }
 
 #[test]

@@ -11,6 +11,9 @@
 //!                                       inbox → assembly → channel → batch → transaction
 //! ```
 //!
+//! Of an EigenDA certificate every field is told, and of every check whether it holds, is broken, or
+//! needs the state of L1, and which.
+//!
 //! The verdicts are those of `doppio-derive`, as far as they can be reached without the chain: the
 //! reasons are its own type, and the formats are read by `doppio-protocol` and
 //! `doppio-compression`. Whether a batch fits the safe head is not looked at.
@@ -21,7 +24,10 @@
 mod assembly;
 mod batch;
 mod broken;
+mod certificate;
+mod certificate_text;
 mod channel;
+mod eigenda;
 mod form;
 mod inbox;
 mod input;
@@ -32,6 +38,10 @@ mod transaction;
 mod tree;
 mod walk;
 
+pub use certificate::{
+    BlobContent, CertificateCheck, CertificateContent, CheckVerdict, FirstCertificate, FirstQuorum,
+    L1State, NonSigner, SignedQuorum, StateOf,
+};
 pub use form::{Form, UnknownForm, explain};
 pub use input::{InputError, parse_hex, parse_input};
 pub use options::{AltDa, Chain, Detail, Options, Rules};

@@ -28,7 +28,7 @@ pub(crate) fn number(n: impl Display) -> String {
 }
 
 /// So many things; `plural` is what more than one is called.
-fn count(n: u64, one: &str, plural: &str) -> String {
+pub(crate) fn count(n: u64, one: &str, plural: &str) -> String {
     if n == 1 {
         format!("1 {one}")
     } else {
@@ -36,7 +36,7 @@ fn count(n: u64, one: &str, plural: &str) -> String {
     }
 }
 
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     count(n, "byte", "bytes")
 }
 
@@ -49,21 +49,21 @@ pub(crate) fn write(explanation: &Explanation, f: &mut fmt::Formatter<'_>) -> fm
     text.whole()
 }
 
-struct Text<'a, 'b> {
+pub(crate) struct Text<'a, 'b> {
     explanation: &'a Explanation,
     out: &'a mut fmt::Formatter<'b>,
     indent: usize,
 }
 
 impl Text<'_, '_> {
-    fn line(&mut self, text: impl Display) -> fmt::Result {
+    pub(crate) fn line(&mut self, text: impl Display) -> fmt::Result {
         for _ in 0..self.indent {
             self.out.write_str("  ")?;
         }
         writeln!(self.out, "{text}")
     }
 
-    fn inside(&mut self, write: impl FnOnce(&mut Self) -> fmt::Result) -> fmt::Result {
+    pub(crate) fn inside(&mut self, write: impl FnOnce(&mut Self) -> fmt::Result) -> fmt::Result {
         self.indent += 1;
         write(self)?;
         self.indent -= 1;
@@ -71,7 +71,7 @@ impl Text<'_, '_> {
     }
 
     /// Says that a node breaks.
-    fn broken(&mut self, position: Option<usize>) -> fmt::Result {
+    pub(crate) fn broken(&mut self, position: Option<usize>) -> fmt::Result {
         let Some(broken) = self.explanation.broken(position) else {
             return Ok(());
         };
@@ -239,14 +239,7 @@ impl Text<'_, '_> {
                 let Some(certificate) = certificate else {
                     return Ok(());
                 };
-                let name = certificate.name.unwrap_or("unknown");
-                self.inside(|text| {
-                    text.line(format_args!(
-                        "certificate version byte {:#04x} ({name}), {} of certificate",
-                        certificate.version,
-                        bytes(certificate.length)
-                    ))
-                })
+                self.inside(|text| text.certificate(certificate))
             }
         }
     }

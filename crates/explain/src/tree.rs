@@ -3,7 +3,11 @@
 //! Every node whose type has a `broken` field may be where the bytes break; the field is then the
 //! position of the break in [`Explanation::breaks`].
 
-use crate::{Form, text};
+use crate::{
+    Form,
+    certificate::{CertificateCheck, CertificateContent, L1State},
+    text,
+};
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use core::fmt;
 use doppio_protocol::frame::ChannelId;
@@ -161,11 +165,11 @@ pub enum CommitmentKind {
         length: u64,
         /// What EigenDA keeps there.
         #[serde(skip_serializing_if = "Option::is_none")]
-        certificate: Option<Certificate>,
+        certificate: Option<Box<Certificate>>,
     },
 }
 
-/// An EigenDA certificate, from the outside.
+/// An EigenDA certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
     /// Version byte.
@@ -174,6 +178,19 @@ pub struct Certificate {
     pub name: Option<&'static str>,
     /// Bytes behind the version byte.
     pub length: u64,
+    /// Where other readers of the same bytes do otherwise: the name by which that is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_difference: Option<&'static str>,
+    /// Its fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<CertificateContent>,
+    /// The checks of the verdict, in order.
+    pub checks: Vec<CertificateCheck>,
+    /// What L1 would have to be asked, as far as that is known before its first answer.
+    pub needed: Vec<L1State>,
+    /// The break.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken: Option<usize>,
 }
 
 /// A frame.

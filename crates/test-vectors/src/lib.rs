@@ -95,6 +95,25 @@ impl Vectors {
         serde_json::from_slice(&self.bytes(name))
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
+
+    /// The JSON of a file, in which numbers of more digits than a float has stand as strings.
+    pub fn exact_json(&self, name: impl AsRef<Path>) -> Value {
+        let (mut quoted, mut digits) = (String::new(), String::new());
+        let mut in_string = false;
+        for c in self.text(&name).chars() {
+            if !in_string && c.is_ascii_digit() {
+                digits.push(c);
+                continue;
+            }
+            let mark = if digits.len() > 15 { "\"" } else { "" };
+            quoted.extend([mark, &digits, mark]);
+            digits.clear();
+            in_string ^= c == '"';
+            quoted.push(c);
+        }
+        serde_json::from_str(&quoted)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.path(name).display()))
+    }
 }
 
 /// `../shared/vectors` beside the repository.

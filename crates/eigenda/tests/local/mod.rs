@@ -72,6 +72,29 @@ fn entry(from: u32, until: u32, value: U256) -> U256 {
     U256::from(from) | U256::from(until) << 32 | value << 64
 }
 
+/// A small blob in quorums.
+pub(crate) fn blob_certificate(quorums: &[u8]) -> BlobCertificate {
+    let encoded = payload::encode(b"frames").unwrap();
+    let coefficients = PolynomialForm::Values.coefficients(&encoded).unwrap();
+    let blob = Trapdoor::new(Scalar::from(99)).unwrap();
+    let blob = blob.commit_blob(&coefficients).unwrap();
+    BlobCertificate {
+        header: BlobHeader {
+            version: 0,
+            quorum_numbers: Bytes::copy_from_slice(quorums),
+            commitment: BlobCommitment {
+                commitment: G1Coordinates::of(&blob.commitment),
+                length_commitment: G2Coordinates::of(&blob.length_commitment),
+                length_proof: G2Coordinates::of(&blob.length_proof),
+                length: u32::try_from(blob.length).unwrap(),
+            },
+            payment_header_hash: B256::repeat_byte(0x77),
+        },
+        signature: Bytes::from(vec![0x51; 65]),
+        relay_keys: vec![3, 300],
+    }
+}
+
 impl Local {
     /// Operators by their stakes in quorums; the verifier wants 55 % of quorums 0 and 1.
     pub(crate) fn new(version: Version, stakes: &[&[(u8, u64)]]) -> Self {
@@ -231,25 +254,7 @@ impl Local {
         signed_quorums: &[u8],
         absent: &[usize],
     ) -> Certificate {
-        let encoded = payload::encode(b"frames").unwrap();
-        let coefficients = PolynomialForm::Values.coefficients(&encoded).unwrap();
-        let blob = Trapdoor::new(Scalar::from(99)).unwrap();
-        let blob = blob.commit_blob(&coefficients).unwrap();
-        let certificate = BlobCertificate {
-            header: BlobHeader {
-                version: 0,
-                quorum_numbers: Bytes::copy_from_slice(blob_quorums),
-                commitment: BlobCommitment {
-                    commitment: G1Coordinates::of(&blob.commitment),
-                    length_commitment: G2Coordinates::of(&blob.length_commitment),
-                    length_proof: G2Coordinates::of(&blob.length_proof),
-                    length: u32::try_from(blob.length).unwrap(),
-                },
-                payment_header_hash: B256::repeat_byte(0x77),
-            },
-            signature: Bytes::from(vec![0x51; 65]),
-            relay_keys: vec![3, 300],
-        };
+        let certificate = blob_certificate(blob_quorums);
         let certificate = Certificate {
             version: self.version,
             batch: BatchHeader {

@@ -175,32 +175,6 @@ fn a_keccak_commitment_is_recognised_with_and_without_its_version_byte() {
 }
 
 #[test]
-fn an_eigenda_certificate_is_told_by_version_and_length() {
-    for (version, name) in [(0u8, "V1"), (1, "V2"), (2, "V3"), (3, "V4")] {
-        let content = [&[0x00, version][..], &[0xc0; 800]].concat();
-        let bytes = Commitment::Generic(content.into());
-        for (bytes, form) in [
-            (bytes.inbox_data(), Form::Inbox),
-            (bytes.encode(), Form::Commitment),
-        ] {
-            let explanation = assert_form(bytes, form);
-            let CommitmentKind::Generic {
-                layer: 0,
-                name: Some("EigenDA"),
-                length: 801,
-                certificate: Some(certificate),
-            } = &commitment(&explanation).kind
-            else {
-                panic!("{explanation}");
-            };
-            assert_eq!(certificate.version, version);
-            assert_eq!(certificate.name, Some(name));
-            assert_eq!(certificate.length, 800);
-        }
-    }
-}
-
-#[test]
 fn other_layers_are_told_by_name() {
     for (layer, name) in [(0x0a, "Avail"), (0x0c, "Celestia")] {
         let bytes = Commitment::Generic(vec![layer, 0xee, 0xff].into());

@@ -3,6 +3,7 @@
 //! One program for all of them, because linking is slower than testing.
 
 mod breaks;
+mod certificates;
 mod forms;
 mod genuine;
 mod properties;
