@@ -110,7 +110,7 @@ pub enum Invalid {
     /// The router names no verifier.
     #[error("no verifier is in force at the reference block")]
     NoVerifier,
-    /// The verifier in force judges certificates of another version.
+    /// The verifier in force judges certificates of a newer version.
     #[error("the verifier in force judges certificates of version {expected}")]
     VerifierVersion {
         /// That version.
@@ -264,7 +264,6 @@ fn run(
         }
         .into());
     }
-    check_limits(certificate)?;
     check_inclusion(certificate)?;
     let signed = Signed::read(certificate)?;
 
@@ -273,11 +272,15 @@ fn run(
         .verifiers
         .get(&address)
         .ok_or(Stop::Needs(Needs::Verifier(address)))?;
-    if verifier.rules.certificate() != certificate.version.contract() {
+    // a verifier of V3 reads a V4 certificate, too: what the newer form adds stands behind what it reads
+    if certificate.version.contract() < verifier.rules.certificate() {
         return Err(Invalid::VerifierVersion {
             expected: verifier.rules.certificate(),
         }
         .into());
+    }
+    if verifier.rules == Rules::V4 {
+        check_limits(certificate)?;
     }
 
     let mut reader = Reader::new(state);
@@ -307,9 +310,6 @@ fn run(
 
 /// The fourth version reads no more than this.
 pub(crate) fn check_limits(certificate: &Certificate) -> Result<(), Invalid> {
-    if !matches!(certificate.version, Version::V4 { .. }) {
-        return Ok(());
-    }
     let indices = &certificate.attestation.non_signer_stake_indices;
     let limits = [
         ("bytes", certificate.to_abi().len(), MAX_ABI_BYTES),
@@ -391,7 +391,8 @@ struct Terms {
     confirmation: u8,
     adversary: u8,
     required: Vec<u8>,
-    offchain: u16,
+    /// If the verifier wants some.
+    offchain: Option<u16>,
     next_blob_version: u16,
     parameters: BlobParameters,
 }
@@ -419,8 +420,8 @@ impl Terms {
         let registry = verifier.threshold_registry;
         let thresholds = reader.read(At::AnyLater, address, variable(THRESHOLDS));
         let offchain = match verifier.rules {
-            Rules::V4 => reader.read(At::AnyLater, address, variable(OFFCHAIN)),
-            Rules::V3_0 | Rules::V3_1 => U256::ZERO,
+            Rules::V4 => Some(reader.read(At::AnyLater, address, variable(OFFCHAIN))),
+            Rules::V3_0 | Rules::V3_1 => None,
         };
         let next = reader.read(At::AnyLater, registry, variable(NEXT_BLOB_VERSION));
         let version = certificate.blob.certificate.header.version;
@@ -432,7 +433,7 @@ impl Terms {
             confirmation,
             adversary,
             required: required_quorums(reader, address)?,
-            offchain: u16::from_le_bytes(low(&offchain, 0)),
+            offchain: offchain.map(|word| u16::from_le_bytes(low(&word, 0))),
             next_blob_version: u16::from_le_bytes(low(&next, 0)),
             parameters: BlobParameters {
                 max_operators: u32::from_le_bytes(low(&parameters, 0)),
@@ -443,12 +444,9 @@ impl Terms {
     }
 
     fn check_version(&self, certificate: &Certificate) -> Result<(), Invalid> {
-        match certificate.version {
-            Version::V4 { offchain } if offchain != self.offchain => {
-                Err(Invalid::OffchainVersion {
-                    expected: self.offchain,
-                    found: offchain,
-                })
+        match (certificate.version, self.offchain) {
+            (Version::V4 { offchain: found }, Some(expected)) if found != expected => {
+                Err(Invalid::OffchainVersion { expected, found })
             }
             _ => Ok(()),
         }

@@ -28,15 +28,15 @@ use std::{collections::BTreeMap, io::Write, path::Path, process::Command};
 /// How many certificates one network judges.
 const PER_NETWORK: u64 = 100;
 
-fn variable(name: &str, default: u64) -> u64 {
+fn setting(name: &str, default: u64) -> u64 {
     let value = std::env::var(name).ok();
     value.map_or(default, |value| value.parse().unwrap())
 }
 
 #[test]
 fn the_verdict_and_the_contracts_agree_on_whatever_is_certified() {
-    let count = variable("DOPPIO_CERTIFICATES", 400);
-    let seed = variable("DOPPIO_SEED", 1);
+    let count = setting("DOPPIO_CERTIFICATES", 400);
+    let seed = setting("DOPPIO_SEED", 1);
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     for number in 0..count.div_ceil(PER_NETWORK) {
         let network = OnChain::new(seed + number);

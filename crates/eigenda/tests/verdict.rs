@@ -343,8 +343,7 @@ fn each_rule_has_its_reason() {
 
 #[test]
 fn the_verifier_in_force_at_the_reference_block_judges() {
-    let v4 = Version::V4 { offchain: 0 };
-    let mut local = local(v4);
+    let mut local = local(Version::V3);
     let good = local.certificate(&[0, 1], &[0, 1], &[]);
     let mut judge_with = |entries: &[(u32, Address)]| {
         local.set_router(entries);
@@ -356,7 +355,7 @@ fn the_verifier_in_force_at_the_reference_block_judges() {
     let above = [(1, OLD_VERIFIER), (REFERENCE + 1, VERIFIER)];
     assert_eq!(
         invalid(judge_with(&above)),
-        Invalid::VerifierVersion { expected: 3 }
+        Invalid::VerifierVersion { expected: 4 }
     );
     // none is: the first
     let only_later = [(REFERENCE + 1, VERIFIER), (REFERENCE + 2, OLD_VERIFIER)];
@@ -372,6 +371,29 @@ fn the_verifier_in_force_at_the_reference_block_judges() {
         judge_with(&[(1, unknown)]),
         Verdict::Needs(Needs::Verifier(unknown))
     );
+}
+
+/// The third verifier reads what it knows of the fourth version's form; limits and off-chain rules of the
+/// fourth verifier are not its.
+#[test]
+fn a_v3_verifier_reads_a_v4_certificate() {
+    let mut local = local(Version::V4 { offchain: 0 });
+    local.set_thresholds(OLD_VERIFIER, 55, 33, &[0, 1]);
+    let good = local.certificate(&[0, 1], &[0, 1], &[spare(&local)]);
+    let mut many = good.clone();
+    many.attestation.non_signer_stake_indices[0].resize(415, 1);
+    assert!(matches!(local.verdict(&good), Verdict::Valid(_)));
+    assert!(matches!(
+        invalid(local.verdict(&many)),
+        Invalid::TooLarge { .. }
+    ));
+    local.set_router(&[(1, OLD_VERIFIER)]);
+    assert!(matches!(local.verdict(&good), Verdict::Valid(_)));
+    assert!(matches!(local.verdict(&many), Verdict::Valid(_)));
+    // which recency window holds is a rule beside the contract's all the same
+    let mut unknown = good;
+    unknown.version = Version::V4 { offchain: 7 };
+    assert_eq!(invalid(local.verdict(&unknown)), Invalid::UnknownRules(7));
 }
 
 #[test]

@@ -135,6 +135,15 @@ pub struct FirstQuorum {
     pub chunk_length: u32,
 }
 
+/// Why a certificate does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateBreak {
+    /// Page and section of the specification.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub reason: String,
+}
+
 /// A check of the verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CertificateCheck {

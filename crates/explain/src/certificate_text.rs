@@ -38,7 +38,12 @@ impl Text<'_, '_> {
                 Some(CertificateContent::First(content)) => text.first_content(content)?,
                 None => {}
             }
-            text.broken(certificate.broken)?;
+            if let Some(broken) = &certificate.broken {
+                text.line(format_args!(
+                    "DOES NOT COUNT: {} [{}]",
+                    broken.reason, broken.rule
+                ))?;
+            }
             if let Some(name) = certificate.known_difference {
                 text.line(format_args!(
                     "other readers of these bytes do otherwise: {name}"

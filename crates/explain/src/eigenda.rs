@@ -2,11 +2,10 @@
 
 use crate::{
     certificate::{
-        BlobContent, CertificateCheck, CertificateContent, CheckVerdict, FirstCertificate,
-        FirstQuorum, L1State, NonSigner, SignedQuorum, StateOf,
+        BlobContent, CertificateBreak, CertificateCheck, CertificateContent, CheckVerdict,
+        FirstCertificate, FirstQuorum, L1State, NonSigner, SignedQuorum, StateOf,
     },
-    tree::{Break, Certificate},
-    walk::Walker,
+    tree::Certificate,
 };
 use alloy_primitives::{Bytes, U256};
 use doppio_eigenda::{
@@ -19,9 +18,6 @@ use doppio_eigenda::{
     requests::signer,
     state::At,
 };
-
-/// What derivation does with a certificate that does not count.
-const EFFECT: &str = "the certificate is dropped: its data is never read";
 
 fn numbers<const N: usize>(numbers: [U256; N]) -> Bytes {
     let bytes: Vec<u8> = numbers.iter().flat_map(U256::to_be_bytes::<32>).collect();
@@ -37,11 +33,12 @@ fn g2(point: &G2Coordinates) -> Bytes {
     numbers([x1, x0, y1, y0])
 }
 
-impl Walker<'_> {
-    /// The certificate behind its version byte.
+impl Certificate {
+    /// The certificate behind its version byte. That it does not count is no break of the item: a chain may
+    /// believe another server than EigenDA's verifier.
     // spec: eigenda 1.1, eigenda 1.6
-    pub(crate) fn certificate(&mut self, version: u8, body: &[u8]) -> Certificate {
-        let mut told = Certificate {
+    pub(crate) fn read(version: u8, body: &[u8]) -> Self {
+        let mut told = Self {
             version,
             name: match version {
                 0 => Some("V1"),
@@ -70,7 +67,10 @@ impl Walker<'_> {
             }
             Err(error) => {
                 told.known_difference = error.known_difference().map(KnownDifference::name);
-                told.broken = self.break_certificate(rule(&error), error.to_string());
+                told.broken = Some(CertificateBreak {
+                    rule: rule(&error),
+                    reason: error.to_string(),
+                });
                 return told;
             }
         }
@@ -78,22 +78,11 @@ impl Walker<'_> {
             CheckVerdict::Broken { reason } if check.decides => Some((check.rule, reason)),
             _ => None,
         });
-        if let Some((rule, reason)) = broken {
-            told.broken = self.break_certificate(rule, reason.clone());
-        }
-        told
-    }
-
-    fn break_certificate(&mut self, rule: &'static str, message: String) -> Option<usize> {
-        self.note(|walk| Break {
-            path: walk.path_of("commitment.certificate"),
-            offset: None,
-            layer: "",
-            reason: None,
+        told.broken = broken.map(|(rule, reason)| CertificateBreak {
             rule,
-            message,
-            effect: EFFECT,
-        })
+            reason: reason.clone(),
+        });
+        told
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     AltDa, Form,
     assembly::{Assembly, Gathered, Taken, prune},
-    tree::{Blob, Channel, Commitment, CommitmentKind, Frame, Inbox, Item, Listed},
+    tree::{Blob, Certificate, Channel, Commitment, CommitmentKind, Frame, Inbox, Item, Listed},
     walk::{At, BLOB, COMMITMENT, Depth, ITEM, Walker},
 };
 use alloy_primitives::Bytes;
@@ -215,7 +215,7 @@ impl Walker<'_> {
     ) -> Commitment {
         let kind = match commitment {
             commitment::Commitment::Keccak(hash) => CommitmentKind::Keccak { hash: *hash },
-            commitment::Commitment::Generic(content) => self.generic(content),
+            commitment::Commitment::Generic(content) => generic(content),
         };
         let is_known = match &kind {
             CommitmentKind::Keccak { .. } => true,
@@ -232,30 +232,6 @@ impl Walker<'_> {
             self.reach(Depth::Something);
         }
         Commitment { with_version, kind }
-    }
-
-    /// What a generic commitment says of itself.
-    fn generic(&mut self, content: &Bytes) -> CommitmentKind {
-        // a commitment is never empty
-        let layer = content.first().copied().unwrap_or_default();
-        let rest = content.get(1..).unwrap_or_default();
-        let da_layer = DaLayer::from_byte(layer);
-        CommitmentKind::Generic {
-            layer,
-            name: match da_layer {
-                DaLayer::EigenDa => Some("EigenDA"),
-                DaLayer::Avail => Some("Avail"),
-                DaLayer::Celestia => Some("Celestia"),
-                DaLayer::Unknown(_) => None,
-            },
-            length: rest.len() as u64,
-            certificate: match (da_layer, rest) {
-                (DaLayer::EigenDa, [version, body @ ..]) => {
-                    Some(Box::new(self.certificate(*version, body)))
-                }
-                _ => None,
-            },
-        }
     }
 
     /// A blob, and what is in it.
@@ -308,6 +284,30 @@ impl Walker<'_> {
         }
         blob.form = Some(Form::Inbox);
         blob.data = self.take_over(as_inbox);
+    }
+}
+
+/// What a generic commitment says of itself.
+fn generic(content: &Bytes) -> CommitmentKind {
+    // a commitment is never empty
+    let layer = content.first().copied().unwrap_or_default();
+    let rest = content.get(1..).unwrap_or_default();
+    let da_layer = DaLayer::from_byte(layer);
+    CommitmentKind::Generic {
+        layer,
+        name: match da_layer {
+            DaLayer::EigenDa => Some("EigenDA"),
+            DaLayer::Avail => Some("Avail"),
+            DaLayer::Celestia => Some("Celestia"),
+            DaLayer::Unknown(_) => None,
+        },
+        length: rest.len() as u64,
+        certificate: match (da_layer, rest) {
+            (DaLayer::EigenDa, [version, body @ ..]) => {
+                Some(Box::new(Certificate::read(*version, body)))
+            }
+            _ => None,
+        },
     }
 }
 

@@ -39,8 +39,8 @@ mod tree;
 mod walk;
 
 pub use certificate::{
-    BlobContent, CertificateCheck, CertificateContent, CheckVerdict, FirstCertificate, FirstQuorum,
-    L1State, NonSigner, SignedQuorum, StateOf,
+    BlobContent, CertificateBreak, CertificateCheck, CertificateContent, CheckVerdict,
+    FirstCertificate, FirstQuorum, L1State, NonSigner, SignedQuorum, StateOf,
 };
 pub use form::{Form, UnknownForm, explain};
 pub use input::{InputError, parse_hex, parse_input};

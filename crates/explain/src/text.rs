@@ -71,7 +71,7 @@ impl Text<'_, '_> {
     }
 
     /// Says that a node breaks.
-    pub(crate) fn broken(&mut self, position: Option<usize>) -> fmt::Result {
+    fn broken(&mut self, position: Option<usize>) -> fmt::Result {
         let Some(broken) = self.explanation.broken(position) else {
             return Ok(());
         };

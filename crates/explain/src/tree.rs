@@ -5,7 +5,7 @@
 
 use crate::{
     Form,
-    certificate::{CertificateCheck, CertificateContent, L1State},
+    certificate::{CertificateBreak, CertificateCheck, CertificateContent, L1State},
     text,
 };
 use alloy_primitives::{Address, B256, FixedBytes, U256};
@@ -188,9 +188,9 @@ pub struct Certificate {
     pub checks: Vec<CertificateCheck>,
     /// What L1 would have to be asked, as far as that is known before its first answer.
     pub needed: Vec<L1State>,
-    /// The break.
+    /// Why it does not count, whatever L1 says.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub broken: Option<usize>,
+    pub broken: Option<CertificateBreak>,
 }
 
 /// A frame.

@@ -178,7 +178,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Where the walk stands, and a field there.
-    pub(crate) fn path_of(&self, field: impl Display) -> String {
+    fn path_of(&self, field: impl Display) -> String {
         let mut path = self.start.clone();
         let steps = self
             .steps

@@ -173,20 +173,30 @@ impl Local {
     }
 
     pub(crate) fn set_verifier(&mut self, confirmation: u64, adversary: u64, required: &[u8]) {
+        self.set_thresholds(VERIFIER, confirmation, adversary, required);
+    }
+
+    pub(crate) fn set_thresholds(
+        &mut self,
+        verifier: Address,
+        confirmation: u64,
+        adversary: u64,
+        required: &[u8],
+    ) {
         let thresholds = U256::from(confirmation | adversary << 8);
-        self.set(VERIFIER, variable(0), thresholds);
+        self.set(verifier, variable(0), thresholds);
         if required.len() < 32 {
             let mut word = [0; 32];
             word[..required.len()].copy_from_slice(required);
             word[31] = u8::try_from(required.len() * 2).unwrap();
-            self.set(VERIFIER, variable(1), U256::from_be_bytes(word));
+            self.set(verifier, variable(1), U256::from_be_bytes(word));
         } else {
-            self.set(VERIFIER, variable(1), U256::from(required.len() * 2 + 1));
+            self.set(verifier, variable(1), U256::from(required.len() * 2 + 1));
             for (index, part) in (0..).zip(required.chunks(32)) {
                 let mut word = [0; 32];
                 word[..part.len()].copy_from_slice(part);
                 let slot = element(variable(1), index);
-                self.set(VERIFIER, slot, U256::from_be_bytes(word));
+                self.set(verifier, slot, U256::from_be_bytes(word));
             }
         }
     }
