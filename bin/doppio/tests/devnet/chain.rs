@@ -89,10 +89,10 @@ async fn a_chain_goes_through_forks_a_reorg_and_ends_of_any_kind_and_both_nodes_
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&traffic.stderr);
+    assert!(traffic.status.success(), "{text}");
     let summary: Value = serde_json::from_slice(&traffic.stdout).expect(&text);
     let count = |name: &str| summary[name].as_u64().unwrap();
-    // An open problem: now and then one transaction is in no block.
-    assert!(count("sent") - count("included") <= 1, "{summary}");
+    assert_eq!(count("sent"), count("included"), "{summary}");
     assert_eq!(count("failed"), 0, "{summary}");
     assert!(summary["sent"].as_u64() >= Some(20), "{summary}");
     say(&format!("traffic: {summary}"));

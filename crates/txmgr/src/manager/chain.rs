@@ -241,6 +241,7 @@ impl TxManager {
             if was_told {
                 // Its end was told. What is left is a nonce to be used up.
                 slot.owner = None;
+                slot.wants_version = true;
                 slot.content = Content::nothing(self.options.address, slot.content.kind());
             }
         }
@@ -423,12 +424,17 @@ impl TxManager {
         };
         let confirmations = self.options.num_confirmations;
         let is_known = self.canonical == Canonical::Known;
+        // Whether the account was looked at on this head.
+        let is_read = self.round_at > self.now && !self.is_asked(Question::Account);
         let mut ends = Vec::new();
         for slot in &mut self.slots {
             let Some(mined) = &slot.mined else {
                 continue;
             };
-            let is_checked = is_known || matches!(mined, Mined::Unknown(_));
+            let is_checked = match mined {
+                Mined::Version(..) => is_known,
+                Mined::Unknown(_) => is_read && slot.free_rounds == 0,
+            };
             let is_deep = mined.height().saturating_add(confirmations) <= head.saturating_add(1);
             if slot.has_ended || !is_checked || !is_deep {
                 continue;
@@ -454,8 +460,12 @@ impl TxManager {
         }
     }
 
-    /// Forgets what is buried so deep that no reorganisation brings it back.
+    /// Forgets what is buried so deep that no reorganisation brings it back. After one that must be
+    /// known first: what it took back is no longer buried.
     pub(super) fn forget(&mut self) {
+        if self.canonical != Canonical::Known {
+            return;
+        }
         let Some(head) = self.head.map(|head| head.block.number) else {
             return;
         };

@@ -412,7 +412,8 @@ impl TxManager {
         let Some(slot) = self.slot(nonce) else {
             return;
         };
-        let Some((index, version)) = slot.current().or_else(|| slot.newest()) else {
+        let fallback = || slot.newest().filter(|_| slot.given_up().is_some());
+        let Some((index, version)) = slot.current().or_else(fallback) else {
             return;
         };
         let is_due = slot.publish_at.is_some_and(|time| time <= now);

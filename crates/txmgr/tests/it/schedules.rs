@@ -167,3 +167,30 @@ fn a_question_for_a_block_that_is_lost_is_asked_again_for_each_chain() {
     ]);
     ends(&steps);
 }
+
+/// While a question about it is open, nothing that a reorganisation may have taken back is forgotten.
+#[test]
+fn what_is_in_doubt_is_not_forgotten() {
+    let mut answers = vec![Answered; 5];
+    answers.extend([Late, Answered, Answered, Silence]);
+    ends(&[
+        PLAIN,
+        reorg(1, 5, false),
+        Fates(answers),
+        Mine { room: 0 },
+        reorg(5, 8, true),
+        reorg(1, 8, false),
+    ]);
+}
+
+/// A nonce that others used is theirs only while the account says so; and what was said to have failed
+/// is not handed in again.
+#[test]
+fn a_nonce_that_others_used_and_that_is_free_again_is_used_up_for_nothing() {
+    let mut steps = vec![BaseFee { gwei: 13 }, BLOB];
+    steps.extend([Mine { room: 0 }, PLAIN, PLAIN, Mine { room: 1 }]);
+    steps.extend([reorg(2, 0, false), Restart, PLAIN, PLAIN]);
+    steps.extend([Mine { room: 2 }, reorg(1, 0, false)]);
+    steps.extend([DropPool, reorg(1, 3, false)]);
+    ends(&steps);
+}
