@@ -258,7 +258,9 @@ impl OnChain {
                 let call = setStaleStakesForbiddenCall { forbidden };
                 self.chain.send(OWNER, self.manager, &call);
             }
-            _ if self.chain.block > 300 && self.strict != Address::ZERO => {
+            _ if (300..u64::from(STRICT_FROM)).contains(&self.chain.block)
+                && self.strict != Address::ZERO =>
+            {
                 let verifier = core::mem::take(&mut self.strict);
                 let call = addCertVerifierCall {
                     from: STRICT_FROM,

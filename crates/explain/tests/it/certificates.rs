@@ -64,7 +64,7 @@ fn a_real_certificate_is_told_field_by_field_and_only_l1_is_lacking() {
         let (explanation, certificate) = told(&commitment);
         assert!(explanation.sound, "{explanation}");
         assert_eq!(certificate.broken, None);
-        assert_eq!(certificate.length as usize, commitment.len() - 3);
+        assert_eq!(certificate.length, commitment.len() as u64 - 3);
         let version = if name.contains("v2") { "V2" } else { "V3" };
         assert_eq!(certificate.name, Some(version));
 
