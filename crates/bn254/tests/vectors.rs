@@ -202,7 +202,7 @@ fn the_lengths_of_real_blobs_are_proven_and_no_shorter_ones() {
     };
     let key = VerifierKey::ceremony().unwrap();
     for name in CERTIFICATES {
-        let certificate = vectors.exact_json(&format!("certs/{name}.json"));
+        let certificate = vectors.exact_json(format!("certs/{name}.json"));
         let commitments = commitments(&certificate);
         assert_eq!(commitments.verify(&key), Ok(()), "{name}");
         let shorter = BlobCommitments {
@@ -224,7 +224,7 @@ fn points_of_certificates_have_gnarks_compressed_form() {
         return;
     };
     for name in CERTIFICATES {
-        let certificate = vectors.exact_json(&format!("certs/{name}.json"));
+        let certificate = vectors.exact_json(format!("certs/{name}.json"));
         let compressed = &certificate["derived"]["gnarkCompressed"];
         let blob = commitments(&certificate);
         let expect = |name: &str| hex(text(&compressed[name]));
@@ -249,7 +249,7 @@ fn real_blobs_have_the_commitments_that_were_certified() {
         return;
     };
     for name in ["sepolia_v3_tx1", "sepolia_v3_tx2"] {
-        let payload = vectors.exact_json(&format!("encoding/{name}.payload.json"));
+        let payload = vectors.exact_json(format!("encoding/{name}.payload.json"));
         let values = scalar::read_all(&hex(text(&payload["encodedPayload"]))).unwrap();
         let domain = Domain::new(values.len()).unwrap();
         let coefficients = domain.interpolate(&values).unwrap();
@@ -257,7 +257,7 @@ fn real_blobs_have_the_commitments_that_were_certified() {
         assert_eq!(scalar::write_all(&coefficients), bytes);
         let commitment = commit(mainnet(&vectors), &coefficients).unwrap();
         assert_eq!(commitment, g1(&payload["commitmentG1"]));
-        let certificate = vectors.exact_json(&format!("certs/{name}.json"));
+        let certificate = vectors.exact_json(format!("certs/{name}.json"));
         assert_eq!(commitment, commitments(&certificate).commitment);
 
         // an opening over the ceremony's SRS
@@ -390,7 +390,7 @@ fn operators_of_real_networks_signed_their_batches() {
         return;
     };
     for name in CERTIFICATES {
-        let certificate = vectors.exact_json(&format!("certs/{name}.json"));
+        let certificate = vectors.exact_json(format!("certs/{name}.json"));
         let derived = &certificate["derived"];
         let hash: [u8; 32] = hex(text(&derived["batchHeaderHash"])).try_into().unwrap();
         assert_eq!(

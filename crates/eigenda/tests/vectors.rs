@@ -112,7 +112,7 @@ fn real_certificates_are_read_field_by_field_and_written_back() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.exact_json(&format!("certs/{name}.json"));
+        let vector = vectors.exact_json(format!("certs/{name}.json"));
         let commitment = bytes(&vector["altdaCommitmentHex"]);
         let read = certificate(&commitment);
         assert_eq!(read.to_commitment(), commitment, "{name}");
@@ -184,7 +184,7 @@ fn real_certificates_hash_to_what_was_derived() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.exact_json(&format!("certs/{name}.json"));
+        let vector = vectors.exact_json(format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let derived = &vector["derived"];
         let blob = &certificate.blob.certificate;
@@ -223,7 +223,7 @@ fn certificates_have_the_abi_form_that_was_encoded_elsewhere() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.exact_json(&format!("certs/{name}.json"));
+        let vector = vectors.exact_json(format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let file = if certificate.version == Version::V2 {
             format!("certs/{name}.as_v3.abi.hex")
@@ -366,12 +366,12 @@ fn the_blobs_of_real_certificates_hold_frames() {
     let file = vectors.bytes("srs/mainnet_g1_65536.point");
     let srs = G1Srs::from_compressed(&file, &ceremony::G1_65536).unwrap();
     for name in ["sepolia_v3_tx1", "sepolia_v3_tx2"] {
-        let vector = vectors.exact_json(&format!("certs/{name}.json"));
+        let vector = vectors.exact_json(format!("certs/{name}.json"));
         let certificate = certificate(&bytes(&vector["altdaCommitmentHex"]));
         let commitment = &certificate.blob.certificate.header.commitment;
         let point = commitment.commitment.point().unwrap();
         let length = usize::try_from(commitment.length).unwrap();
-        let vector = vectors.exact_json(&format!("encoding/{name}.payload.json"));
+        let vector = vectors.exact_json(format!("encoding/{name}.payload.json"));
         let blob_bytes = bytes(&vector["blobCoefficients"]);
         let coefficients = blob::verify(&srs, &blob_bytes, length, &point).unwrap();
         let form = PolynomialForm::Values;
@@ -517,7 +517,7 @@ fn i31_no_bytes_stop_the_reader() {
         return;
     };
     for name in NAMES {
-        let vector = vectors.exact_json(&format!("certs/{name}.json"));
+        let vector = vectors.exact_json(format!("certs/{name}.json"));
         let good = bytes(&vector["altdaCommitmentHex"]);
         for cut in 0..good.len() {
             assert!(parse(&good[..cut]).is_err(), "{name} {cut}");
