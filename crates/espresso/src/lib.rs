@@ -8,6 +8,7 @@
 //! Nothing here awaits, connects or reads a clock. Every byte is an adversary's: anybody may write to a
 //! namespace, and every service may lie.
 
+pub mod batch;
 pub mod block_merkle;
 pub mod bls;
 pub mod certificate;
@@ -20,9 +21,11 @@ pub mod leaf;
 pub mod light_client;
 pub mod namespace;
 mod number;
+pub mod portable;
 mod rescue;
 mod rescue_keys;
 pub mod stake_table;
+pub mod streamer;
 pub mod tagged;
 pub mod vid;
 
