@@ -264,12 +264,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_leads_to_the_root_of_the_appended_tree(count in 1_u64..40, at: u64) {
-            let blocks: Vec<BlockHash> = (0..count).map(|n| BlockHash([n as u8 + 1; 32])).collect();
+        fn every_path_leads_to_the_root_of_the_appended_tree(count in 1_u8..40, at: u64) {
+            let blocks: Vec<BlockHash> = (1..=count).map(|n| BlockHash([n; 32])).collect();
+            let count = u64::from(count);
             let tree = BlockTree::new(&blocks).commitment();
             let at = at % count;
             let path = BlockTree::path(&blocks, at).unwrap();
-            let block = blocks[at as usize];
+            let block = blocks[usize::try_from(at).unwrap()];
             prop_assert_eq!(path.verify(at, &block, &tree), Ok(()));
             prop_assert_eq!(path.verify(at, &BlockHash([99; 32]), &tree), Err(PathError::Root(at)));
             let not = PathError::NotInTree { height: count, leaves: count };

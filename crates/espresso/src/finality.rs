@@ -33,18 +33,18 @@ pub enum Finality {
     /// Before 0.3: certificates of three views in a row.
     HotStuff {
         /// For the leaf.
-        precommit_qc: CertificatePair,
+        precommit_qc: Box<CertificatePair>,
         /// In the view after it.
-        committing_qc: CertificatePair,
+        committing_qc: Box<CertificatePair>,
         /// In the view after that.
-        deciding_qc: CertificatePair,
+        deciding_qc: Box<CertificatePair>,
     },
     /// From 0.3 to 0.5: certificates of two views in a row.
     HotStuff2 {
         /// For the leaf.
-        committing_qc: CertificatePair,
+        committing_qc: Box<CertificatePair>,
         /// In the view after it, for a leaf that builds on the first certificate.
-        deciding_qc: CertificatePair,
+        deciding_qc: Box<CertificatePair>,
         /// That leaf. Services do not give it; where it is given, it is held against the
         /// certificates.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub enum Finality {
         /// The certificate.
         cert2: FinalCertificate,
         /// That the leaf was proposed rightly. It adds nothing to the proof.
-        leaf_qc: QuorumCertificate,
+        leaf_qc: Box<QuorumCertificate>,
     },
 }
 

@@ -14,9 +14,11 @@
 //! The anchor is only named; whether to believe it is the reader's business.
 
 mod batcher;
+mod trust;
 mod verify;
 
 pub use batcher::{BatcherError, BatcherProof, HISTORY_SLOT, checkpoint_slot};
+pub use trust::TrustError;
 pub use verify::{Claim, Failure, Outcome, Report, Trust, verify};
 
 use crate::{

@@ -306,9 +306,11 @@ fn a_recorded_block_is_final_by_the_certificates_after_it() {
     let Some(vectors) = vectors() else { return };
     let blocks = chain(&vectors);
     let leaf = |at: usize| read::<LeafQueryData>(&blocks[at]["leaf"]);
-    let pair = |qc| CertificatePair {
-        qc,
-        next_epoch_qc: None,
+    let pair = |qc| {
+        Box::new(CertificatePair {
+            qc,
+            next_epoch_qc: None,
+        })
     };
     let proof = LeafProof {
         leaves: vec![leaf(1).leaf],

@@ -29,7 +29,9 @@ fn json<T: serde::de::DeserializeOwned>(data: &[u8]) -> Option<T> {
 
 /// A text with a tag.
 pub(crate) fn espresso_tagged(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     if let Ok((tag, value)) = tagged::parse(text) {
         assert_eq!(tagged::print(tag, &value), text, "one encoding");
     }
@@ -37,7 +39,9 @@ pub(crate) fn espresso_tagged(data: &[u8]) {
 
 /// A header, read from JSON and printed again with the same commitment.
 pub(crate) fn espresso_header(data: &[u8]) {
-    let Some(header) = json::<Header>(data) else { return };
+    let Some(header) = json::<Header>(data) else {
+        return;
+    };
     let printed = serde_json::to_string(&header).unwrap();
     let again: Header = serde_json::from_str(&printed).unwrap();
     assert_eq!(again.commit(), header.commit());
@@ -53,13 +57,19 @@ pub(crate) fn espresso_certificates(data: &[u8]) {
         assert_eq!(again.leaf.commit(), leaf.leaf.commit());
     }
     if let Some(certificate) = json::<QuorumCertificate>(data) {
-        let signers = certificate.signatures.as_ref().map(|signatures| signatures.1.clone());
+        let signers = certificate
+            .signatures
+            .as_ref()
+            .map(|signatures| signatures.1.clone());
         // as many bits as are announced, and no more than there are bytes for
         assert!(signers.is_none_or(|signers| signers.iter().count() as u64 == signers.length()));
         let _ = certificate.commit();
     }
     if let Some(proof) = json::<LeafProof>(data) {
-        assert!(proof.verify(&Epochs::new(100, 5)).is_err(), "nobody is known");
+        assert!(
+            proof.verify(&Epochs::new(100, 5)).is_err(),
+            "nobody is known"
+        );
     }
     if let Some(nodes) = json::<Vec<PathNode>>(data) {
         let _ = read_path(&nodes, 7, &tagged::BlockHash([0; 32]));
@@ -80,7 +90,10 @@ pub(crate) fn espresso_namespace(data: &[u8]) {
     assert!(transactions.len() <= data.len() / 4);
     let table = NsTable { bytes };
     if let Ok(entries) = table.entries() {
-        let list: Vec<_> = entries.iter().map(|entry| (entry.namespace, entry.length())).collect();
+        let list: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.namespace, entry.length()))
+            .collect();
         assert_eq!(NsTable::new(&list), Ok(table), "one encoding");
     }
     let header = include_str!("../../../fuzz/corpus/espresso_header/v6");
@@ -94,7 +107,9 @@ pub(crate) fn espresso_namespace(data: &[u8]) {
 /// A transaction's payload.
 pub(crate) fn espresso_batch(data: &[u8]) {
     let payload = Bytes::copy_from_slice(data);
-    let Ok(signed) = SignedBatch::decode(&payload) else { return };
+    let Ok(signed) = SignedBatch::decode(&payload) else {
+        return;
+    };
     assert_eq!(signed.encode(), payload, "one encoding");
     let _ = signed.batch.check_content(&chain::chains()[2]);
     let _ = signed.batch.id();
@@ -110,30 +125,60 @@ pub(crate) fn espresso_stream(data: &[u8]) {
         payloads.push(Bytes::copy_from_slice(payload));
         rest = after;
     }
-    let signers = payloads.iter().filter_map(|payload| SignedBatch::decode(payload).ok());
-    let batcher = signers.map(|signed| signed.signer).next().unwrap_or(Address::repeat_byte(1));
+    let signers = payloads
+        .iter()
+        .filter_map(|payload| SignedBatch::decode(payload).ok());
+    let batcher = signers
+        .map(|signed| signed.signer)
+        .next()
+        .unwrap_or(Address::repeat_byte(1));
     let config = StreamerConfig {
         chain: chain::chains()[2].clone(),
         namespace: 901,
         authorization: Authorization::AtOrigin,
-        limits: Limits { ahead: 4, per_number: 2, per_origin: 3, ..Limits::default() },
+        limits: Limits {
+            ahead: 4,
+            per_number: 2,
+            per_origin: 3,
+            ..Limits::default()
+        },
     };
     let tip = L2BlockRef::default();
     let count = payloads.len() as u64;
-    let mut streamer = Streamer::new(config, Checkpoint { hotshot_height: 0, tip });
+    let mut streamer = Streamer::new(
+        config,
+        Checkpoint {
+            hotshot_height: 0,
+            tip,
+        },
+    );
     streamer.finalized(u64::MAX);
     for steps in 0_u64.. {
         assert!(steps < 64 + 16 * count * count, "reads for ever");
         match streamer.step() {
             Step::Batch(_) => {}
             Step::Need(Request::HotShot { from }) => {
-                let Some(payload) = payloads.get(usize::try_from(from).unwrap()) else { return };
-                let transaction = Transaction { namespace: 901, payload: payload.clone() };
+                let Some(payload) = payloads.get(usize::try_from(from).unwrap()) else {
+                    return;
+                };
+                let transaction = Transaction {
+                    namespace: 901,
+                    payload: payload.clone(),
+                };
                 let transactions = vec![transaction];
-                streamer.feed(HotShotBlock { height: from, l1_finalized: None, transactions }).unwrap();
+                streamer
+                    .feed(HotShotBlock {
+                        height: from,
+                        l1_finalized: None,
+                        transactions,
+                    })
+                    .unwrap();
             }
             Step::Need(Request::L1Block(number)) => {
-                streamer.l1_block(L1BlockRef { number, ..L1BlockRef::default() });
+                streamer.l1_block(L1BlockRef {
+                    number,
+                    ..L1BlockRef::default()
+                });
             }
             Step::Need(Request::Batchers { to }) => {
                 streamer.history(BatcherHistory::always(batcher, to));
@@ -145,7 +190,9 @@ pub(crate) fn espresso_stream(data: &[u8]) {
 
 /// A portable proof: read, written back, and checked by a reader who believes nothing.
 pub(crate) fn espresso_proof(data: &[u8]) {
-    let Ok(proof) = PortableProof::decode(data) else { return };
+    let Ok(proof) = PortableProof::decode(data) else {
+        return;
+    };
     let written = proof.encode().unwrap();
     assert_eq!(PortableProof::decode(&written).as_ref(), Ok(&proof));
     let trust = Trust {

@@ -157,3 +157,8 @@ pub fn shuffled<T: Clone>(list: &[T], seed: u64) -> Vec<T> {
     }
     list
 }
+
+/// The usual bounds.
+pub fn limits() -> Limits {
+    Limits::default()
+}

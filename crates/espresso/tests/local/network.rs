@@ -5,7 +5,9 @@ use doppio_bn254::{G1, Scalar};
 use doppio_espresso::{
     block_merkle::BlockTree,
     bls::{SecretKey, write_key, write_signature},
-    certificate::{Certificate, FinalCertificate, FinalData, QuorumData, Signatures, Signers, VoteData},
+    certificate::{
+        Certificate, FinalCertificate, FinalData, QuorumData, Signatures, Signers, VoteData,
+    },
     epochs::Epochs,
     finality::{Finality, LeafProof},
     header::{Header, HeaderFields},
@@ -33,7 +35,9 @@ pub struct Network {
 }
 
 fn keys(from: u64) -> Vec<SecretKey> {
-    (from..from + 4).map(|n| SecretKey::new(Scalar::from(n)).unwrap()).collect()
+    (from..from + 4)
+        .map(|n| SecretKey::new(Scalar::from(n)).unwrap())
+        .collect()
 }
 
 fn table(keys: &[SecretKey]) -> StakeTable {
@@ -56,7 +60,13 @@ impl Network {
             vectors.json("espresso-network-2026/mainnet_header_26050100.json"),
         )
         .unwrap();
-        let mut network = Self { keys: keys(11), others: keys(21), namespace, payloads: Vec::new(), headers: Vec::new() };
+        let mut network = Self {
+            keys: keys(11),
+            others: keys(21),
+            namespace,
+            payloads: Vec::new(),
+            headers: Vec::new(),
+        };
         for height in 0..=transactions.len() + 1 {
             let own = height.checked_sub(1).and_then(|at| transactions.get(at));
             network.append(&base, own.map_or(&[], Vec::as_slice));
@@ -103,20 +113,30 @@ impl Network {
     }
 
     pub fn epochs_of(&self, blocks: u64) -> Epochs {
-        Epochs::new(blocks, 5).with(1, table(&self.keys)).with(2, table(&self.keys))
+        Epochs::new(blocks, 5)
+            .with(1, table(&self.keys))
+            .with(2, table(&self.keys))
     }
 
     pub fn other_table(&self) -> StakeTable {
         table(&self.others)
     }
 
-    fn certify_by<D: VoteData>(keys: &[SecretKey], data: D, view: u64, who: &[usize]) -> Certificate<D> {
+    fn certify_by<D: VoteData>(
+        keys: &[SecretKey],
+        data: D,
+        view: u64,
+        who: &[usize],
+    ) -> Certificate<D> {
         let unsigned = Certificate::new(data, view, None);
         let message = unsigned.message();
         let signature: G1 = who.iter().map(|at| keys[*at].sign(&message)).sum();
         let signed: Vec<bool> = (0..keys.len()).map(|at| who.contains(&at)).collect();
         let signatures = Signatures(write_signature(&signature), Signers::new(&signed));
-        Certificate { signatures: Some(signatures), ..unsigned }
+        Certificate {
+            signatures: Some(signatures),
+            ..unsigned
+        }
     }
 
     /// A certificate by these validators.
@@ -127,7 +147,11 @@ impl Network {
     fn leaf(&self, header: Header) -> Leaf {
         let view = header.height() + 10;
         let parent = Commit([3; 32]);
-        let data = QuorumData { leaf_commit: parent, epoch: Some(1), block_number: header.height().checked_sub(1) };
+        let data = QuorumData {
+            leaf_commit: parent,
+            epoch: Some(1),
+            block_number: header.height().checked_sub(1),
+        };
         Leaf {
             view_number: view,
             justify_qc: Self::certify_by(&self.keys, data, view - 1, &[0, 1, 3]),
@@ -145,13 +169,24 @@ impl Network {
     fn prove(&self, keys: &[SecretKey], leaf: Leaf) -> LeafProof {
         let (leaf_commit, block_number) = (leaf.commit(), leaf.block_header.height());
         let view = leaf.view_number;
-        let data = FinalData { leaf_commit, epoch: 1, block_number };
-        let quorum = QuorumData { leaf_commit, epoch: Some(1), block_number: Some(block_number) };
+        let data = FinalData {
+            leaf_commit,
+            epoch: 1,
+            block_number,
+        };
+        let quorum = QuorumData {
+            leaf_commit,
+            epoch: Some(1),
+            block_number: Some(block_number),
+        };
         let proof = Finality::NewProtocol {
             cert2: Self::certify_by(keys, data, view, &[0, 1, 2]),
-            leaf_qc: Self::certify_by(keys, quorum, view, &[1, 2, 3]),
+            leaf_qc: Box::new(Self::certify_by(keys, quorum, view, &[1, 2, 3])),
         };
-        LeafProof { leaves: vec![leaf], proof }
+        LeafProof {
+            leaves: vec![leaf],
+            proof,
+        }
     }
 
     /// That the last block is final.
@@ -165,7 +200,11 @@ impl Network {
     }
 
     /// That a block with another header would be final.
-    pub fn leaf_proof_with(&self, height: u64, change: impl FnOnce(&mut HeaderFields)) -> LeafProof {
+    pub fn leaf_proof_with(
+        &self,
+        height: u64,
+        change: impl FnOnce(&mut HeaderFields),
+    ) -> LeafProof {
         let header = self.headers[height as usize].with(change).unwrap();
         self.prove(&self.keys, self.leaf(header))
     }
@@ -182,7 +221,13 @@ impl Network {
         let at = height as usize;
         let header = self.headers[at].clone();
         let table = &header.fields().ns_table;
-        let namespace = vid::prove_namespace(Scheme::AvidmGf2, params(), table, &self.payloads[at], self.namespace);
+        let namespace = vid::prove_namespace(
+            Scheme::AvidmGf2,
+            params(),
+            table,
+            &self.payloads[at],
+            self.namespace,
+        );
         HotShotEvidence {
             path: Some(path.iter().map(|level| level.map(Into::into)).collect()),
             namespace,
@@ -206,16 +251,28 @@ pub mod l1 {
     /// A trie's root, and the proof of each key.
     fn trie(entries: &BTreeMap<B256, Vec<u8>>) -> (B256, BTreeMap<B256, Vec<Bytes>>) {
         let keys: Vec<Nibbles> = entries.keys().map(Nibbles::unpack).collect();
-        let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(keys.clone()));
+        let mut builder =
+            HashBuilder::default().with_proof_retainer(ProofRetainer::new(keys.clone()));
         for (key, value) in entries {
             builder.add_leaf(Nibbles::unpack(key), value);
         }
         let root = builder.root();
         let nodes = builder.take_proof_nodes();
         let proof = |key: &Nibbles| {
-            nodes.matching_nodes_sorted(key).into_iter().map(|(_, node)| node).collect()
+            nodes
+                .matching_nodes_sorted(key)
+                .into_iter()
+                .map(|(_, node)| node)
+                .collect()
         };
-        (root, entries.keys().copied().zip(keys.iter().map(proof)).collect())
+        (
+            root,
+            entries
+                .keys()
+                .copied()
+                .zip(keys.iter().map(proof))
+                .collect(),
+        )
     }
 
     fn storage(changes: &[(u64, Address)]) -> Vec<(B256, U256)> {
@@ -234,10 +291,18 @@ pub mod l1 {
         let encode = |(slot, value): (B256, U256)| (keccak256(slot), alloy_rlp::encode(value));
         let slots: BTreeMap<B256, Vec<u8>> = storage(changes).into_iter().map(encode).collect();
         let (storage_root, proofs) = trie(&slots);
-        let account = TrieAccount { nonce: 1, balance: U256::ZERO, storage_root, code_hash: keccak256("code") };
+        let account = TrieAccount {
+            nonce: 1,
+            balance: U256::ZERO,
+            storage_root,
+            code_hash: keccak256("code"),
+        };
         let key = keccak256(AUTHENTICATOR);
         let other = keccak256(address!("00000000000000000000000000000000000000ff"));
-        let accounts = [(key, alloy_rlp::encode(account)), (other, alloy_rlp::encode(account))];
+        let accounts = [
+            (key, alloy_rlp::encode(account)),
+            (other, alloy_rlp::encode(account)),
+        ];
         let (state_root, account_proofs) = trie(&accounts.into_iter().collect());
         let json = json!({
             "address": AUTHENTICATOR,
@@ -247,7 +312,11 @@ pub mod l1 {
             "storageHash": storage_root,
             "accountProof": account_proofs[&key],
         });
-        let header = Header { state_root, number: L1_BLOCKS, ..Header::default() };
+        let header = Header {
+            state_root,
+            number: L1_BLOCKS,
+            ..Header::default()
+        };
         (header, json, proofs)
     }
 
@@ -259,15 +328,22 @@ pub mod l1 {
         part_of_batcher_proof(changes, 0, changes.len() as u64)
     }
 
-    pub fn part_of_batcher_proof(changes: &[(u64, Address)], first: u64, count: u64) -> BatcherProof {
+    pub fn part_of_batcher_proof(
+        changes: &[(u64, Address)],
+        first: u64,
+        count: u64,
+    ) -> BatcherProof {
         let (header, mut proof, proofs) = state(changes);
         let shown: Vec<B256> = (first..first + count).map(checkpoint_slot).collect();
         let slots = storage(changes).into_iter();
         let slots = slots.filter(|(slot, _)| *slot == HISTORY_SLOT || shown.contains(slot));
-        let slot = |(slot, value): (B256, U256)| {
-            json!({"key": slot, "value": value, "proof": proofs[&keccak256(slot)]})
-        };
+        let slot = |(slot, value): (B256, U256)| json!({"key": slot, "value": value, "proof": proofs[&keccak256(slot)]});
         proof["storageProof"] = slots.map(slot).collect();
-        BatcherProof { l1_header: alloy_rlp::encode(&header).into(), first, count, proof }
+        BatcherProof {
+            l1_header: alloy_rlp::encode(&header).into(),
+            first,
+            count,
+            proof,
+        }
     }
 }
