@@ -189,9 +189,9 @@ pub struct Streamer {
     judged: Option<Place>,
     /// Whether something has been judged since a batch was forgotten, so that reading again may help.
     moved: bool,
-    /// The least height of a batch by somebody who was no batcher as far as was known, and may be one
-    /// by the batch's L1 origin.
-    unknown: Option<u64>,
+    /// For each number, the least height of a batch by somebody who was no batcher as far as was known,
+    /// and may be one by the batch's L1 origin.
+    unknown: BTreeMap<u64, u64>,
     finalized: Option<u64>,
     history: BatcherHistory,
     l1_blocks: BTreeMap<u64, L1BlockRef>,
@@ -218,7 +218,7 @@ impl Streamer {
             buffer: Buffer::new(),
             judged: None,
             moved: false,
-            unknown: None,
+            unknown: BTreeMap::new(),
             finalized: None,
             history: BatcherHistory::nothing(),
             l1_blocks: BTreeMap::new(),
@@ -239,7 +239,11 @@ impl Streamer {
     /// From where a reader may go on that has all batches up to now.
     pub fn checkpoint(&self) -> Checkpoint {
         let next = self.next_height;
-        let earlier = self.buffer.first_height().into_iter().chain(self.unknown);
+        let earlier = self
+            .buffer
+            .first_height()
+            .into_iter()
+            .chain(self.unknown.values().copied());
         let hotshot_height = earlier.fold(next, u64::min);
         Checkpoint {
             hotshot_height,
@@ -278,7 +282,7 @@ impl Streamer {
         }
         // only the contract's owner can bring about that blocks are read again
         if !history.batchers().eq(self.history.batchers())
-            && let Some(height) = self.unknown.take()
+            && let Some(height) = std::mem::take(&mut self.unknown).into_values().min()
         {
             self.buffer.forget(height);
             self.moved = true;
@@ -289,9 +293,10 @@ impl Streamer {
     /// A finalized L1 block.
     pub fn l1_block(&mut self, block: L1BlockRef) {
         self.l1_blocks.insert(block.number, block);
-        // the parent's origin and the next are looked at, and blocks come in any order around them
-        while self.l1_blocks.len() > self.config.limits.l1_blocks {
-            self.l1_blocks.pop_first();
+        // only the origin of the tip and the block after it are looked at
+        self.l1_blocks = self.l1_blocks.split_off(&self.tip.l1_origin.number);
+        while self.l1_blocks.len() > self.config.limits.l1_blocks.max(2) {
+            self.l1_blocks.pop_last();
         }
     }
 
@@ -416,10 +421,7 @@ impl Streamer {
             }
             // who it must be is known when its origin is final; that it is none of them is known now
             _ if !self.history.contains(signer) => {
-                if self.history.known_to() < Some(signed.batch.l1_origin().number) {
-                    let height = self.unknown.unwrap_or(place.height);
-                    self.unknown = Some(height.min(place.height));
-                }
+                self.may_be_appointed(place, &signed);
                 return Err(DropReason::Signer {
                     signer,
                     batcher: None,
@@ -455,6 +457,28 @@ impl Streamer {
         }
     }
 
+    /// Remembers a stranger's batch, if he may be the batcher once L1 is final as far as its origin.
+    fn may_be_appointed(&mut self, place: Place, signed: &SignedBatch) {
+        let (number, origin) = (signed.batch.number(), signed.batch.l1_origin().number);
+        let ahead = number.saturating_sub(self.tip.number);
+        // each block adopts one L1 block at most
+        let is_reachable = origin <= self.tip.l1_origin.number.saturating_add(ahead);
+        if ahead == 0 || !is_reachable || self.history.known_to() >= Some(origin) {
+            return;
+        }
+        let height = self.unknown.entry(number).or_insert(place.height);
+        *height = place.height.min(*height);
+        if self.unknown.len() as u64 > self.config.limits.ahead.max(1)
+            && let (Some((last, one)), Some(mut before)) =
+                (self.unknown.pop_last(), self.unknown.last_entry())
+        {
+            // the two farthest become one, which is remembered for as long as the farther
+            let other = *before.get_mut();
+            before.remove();
+            self.unknown.insert(last, one.min(other));
+        }
+    }
+
     /// Goes through the batches for the next number. None if more must be read.
     fn judge_candidates(&mut self) -> Option<Step> {
         let number = self.tip.number.checked_add(1)?;
@@ -478,6 +502,7 @@ impl Streamer {
                         });
                     }
                     self.tip = block;
+                    self.unknown = self.unknown.split_off(&number.saturating_add(1));
                     self.judged = None;
                     self.moved = true;
                     let Candidate { place, signed, .. } = candidate;

@@ -471,7 +471,7 @@ fn a_new_stake_table_counts_if_the_old_one_finalized_its_hash() {
     let mut epochs = network.epochs_of(10);
     assert_eq!(epochs.learn(&root, next(hash)), Ok(3));
     assert_eq!(epochs.table(3), Some(&table));
-    let mut fresh = || network.epochs_of(10);
+    let fresh = || network.epochs_of(10);
     let other = StakeTableHash([8; 32]);
     assert!(matches!(
         fresh().learn(&root, next(other)),

@@ -376,7 +376,8 @@ fn a_decaf_block_holds_the_transactions_that_its_service_said() {
     let mut swapped = answer.clone();
     swapped.transactions[0].payload = Bytes::from_static(b"other");
     assert!(vid::check_answer(&header, params, namespace, &swapped).is_err());
-    let wrong = VidParams::new(1100, 368).unwrap();
+    // one polynomial holds it all, so only the number of shares tells
+    let wrong = VidParams::of_weights(1101).unwrap();
     assert!(vid::check_answer(&header, wrong, namespace, &answer).is_err());
 }
 

@@ -7,23 +7,24 @@ use doppio_espresso::{
 };
 use doppio_protocol::{
     L1BlockRef, L2BlockRef,
-    config::{ChainConfig, Overrides, RollupConfig},
+    config::{BlobSchedule, ChainConfig, Overrides, RollupConfig},
 };
 use doppio_test_vectors::Vectors;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The recorded chain.
-pub struct Recording {
-    pub hotshot: BTreeMap<u64, HotShotBlock>,
+pub(crate) struct Recording {
+    pub(crate) hotshot: BTreeMap<u64, HotShotBlock>,
     /// All transactions with the hash that the batcher computed, and what the hostile ones are.
-    pub transactions: Vec<(Transaction, String, Option<String>)>,
-    pub injected: Vec<(Place, String)>,
-    pub l1: BTreeMap<u64, L1BlockRef>,
-    pub l2: BTreeMap<u64, B256>,
-    pub batcher: Address,
-    pub authentications: Vec<(B256, Vec<u8>)>,
+    pub(crate) transactions: Vec<(Transaction, String, Option<String>)>,
+    pub(crate) injected: Vec<(Place, String)>,
+    pub(crate) l1: BTreeMap<u64, L1BlockRef>,
+    pub(crate) l2: BTreeMap<u64, B256>,
+    pub(crate) batcher: Address,
+    pub(crate) authentications: Vec<(B256, Vec<u8>)>,
     rollup: String,
+    l1_config: String,
 }
 
 fn lines(vectors: &Vectors, name: &str) -> Vec<Value> {
@@ -48,7 +49,7 @@ where
 const AUTHENTICATE: [u8; 4] = [0xfc, 0x61, 0x9e, 0x41];
 
 impl Recording {
-    pub fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         let vectors = Vectors::find("recorded/espresso-gen2-batcher")?;
         let rollup = vectors.text("rollup.json");
         let json: Value = serde_json::from_str(&rollup).unwrap();
@@ -61,6 +62,7 @@ impl Recording {
             batcher: parse(&json["genesis"]["system_config"]["batcherAddr"]),
             authentications: Vec::new(),
             rollup,
+            l1_config: vectors.text("l1-chain-config.json"),
         };
         for line in lines(&vectors, "hotshot.jsonl.gz") {
             recording.add_block(&line);
@@ -115,7 +117,7 @@ impl Recording {
         }
     }
 
-    pub fn start(&self) -> Checkpoint {
+    pub(crate) fn start(&self) -> Checkpoint {
         let genesis = self.config(Limits::default()).chain.rollup.genesis;
         let json: Value = serde_json::from_str(&self.rollup).unwrap();
         Checkpoint {
@@ -130,23 +132,28 @@ impl Recording {
         }
     }
 
-    pub fn config(&self, limits: Limits) -> StreamerConfig {
+    pub(crate) fn config(&self, limits: Limits) -> StreamerConfig {
+        let schedule = BlobSchedule::from_l1_chain_config(&self.l1_config).unwrap();
+        let overrides = Overrides {
+            l1_blob_schedule: Some(schedule),
+            ..Overrides::default()
+        };
         let parsed = RollupConfig::parse(&self.rollup, true).unwrap();
         StreamerConfig {
-            chain: ChainConfig::new(parsed.config, Overrides::default()).unwrap(),
+            chain: ChainConfig::new(parsed.config, overrides).unwrap(),
             namespace: 901,
             authorization: Authorization::AtOrigin,
             limits,
         }
     }
 
-    pub fn streamer(&self, limits: Limits) -> Streamer {
+    pub(crate) fn streamer(&self, limits: Limits) -> Streamer {
         Streamer::new(self.config(limits), self.start())
     }
 }
 
 /// The same in another order.
-pub fn shuffled<T: Clone>(list: &[T], seed: u64) -> Vec<T> {
+pub(crate) fn shuffled<T: Clone>(list: &[T], seed: u64) -> Vec<T> {
     let mut list = list.to_vec();
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for end in (1..list.len()).rev() {
@@ -159,6 +166,6 @@ pub fn shuffled<T: Clone>(list: &[T], seed: u64) -> Vec<T> {
 }
 
 /// The usual bounds.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits::default()
 }

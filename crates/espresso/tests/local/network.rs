@@ -21,12 +21,12 @@ use doppio_espresso::{
 use doppio_test_vectors::Vectors;
 
 /// L1 blocks up to which the history is known.
-pub const L1_BLOCKS: u64 = 50;
+pub(crate) const L1_BLOCKS: u64 = 50;
 
 /// A namespace of somebody else, in every block.
 const OTHER: (u32, &[u8]) = (7, b"\x01\0\0\0\x02\0\0\0hi");
 
-pub struct Network {
+pub(crate) struct Network {
     keys: Vec<SecretKey>,
     others: Vec<SecretKey>,
     namespace: u64,
@@ -54,7 +54,7 @@ fn params() -> VidParams {
 
 impl Network {
     /// Blocks from height 1 on, each with these transactions of the namespace.
-    pub fn new(namespace: u64, transactions: &[Vec<Bytes>]) -> Self {
+    pub(crate) fn new(namespace: u64, transactions: &[Vec<Bytes>]) -> Self {
         let vectors = Vectors::find("espresso").unwrap();
         let base: Header = serde_json::from_value(
             vectors.json("espresso-network-2026/mainnet_header_26050100.json"),
@@ -104,21 +104,21 @@ impl Network {
     }
 
     /// The tree of all blocks.
-    pub fn tree(&self) -> MerkleCommitment {
+    pub(crate) fn tree(&self) -> MerkleCommitment {
         BlockTree::new(&self.hashes()[..self.headers.len() - 1]).commitment()
     }
 
-    pub fn epochs(&self) -> Epochs {
+    pub(crate) fn epochs(&self) -> Epochs {
         self.epochs_of(100)
     }
 
-    pub fn epochs_of(&self, blocks: u64) -> Epochs {
+    pub(crate) fn epochs_of(&self, blocks: u64) -> Epochs {
         Epochs::new(blocks, 5)
             .with(1, table(&self.keys))
             .with(2, table(&self.keys))
     }
 
-    pub fn other_table(&self) -> StakeTable {
+    pub(crate) fn other_table(&self) -> StakeTable {
         table(&self.others)
     }
 
@@ -140,7 +140,7 @@ impl Network {
     }
 
     /// A certificate by these validators.
-    pub fn certify(&self, data: FinalData, view: u64, who: &[usize]) -> FinalCertificate {
+    pub(crate) fn certify(&self, data: FinalData, view: u64, who: &[usize]) -> FinalCertificate {
         Self::certify_by(&self.keys, data, view, who)
     }
 
@@ -190,17 +190,17 @@ impl Network {
     }
 
     /// That the last block is final.
-    pub fn leaf_proof(&self) -> LeafProof {
+    pub(crate) fn leaf_proof(&self) -> LeafProof {
         self.leaf_proof_of(self.headers.len() as u64 - 1)
     }
 
     /// That a block is final.
-    pub fn leaf_proof_of(&self, height: u64) -> LeafProof {
+    pub(crate) fn leaf_proof_of(&self, height: u64) -> LeafProof {
         self.leaf_proof_with(height, |_| {})
     }
 
     /// That a block with another header would be final.
-    pub fn leaf_proof_with(
+    pub(crate) fn leaf_proof_with(
         &self,
         height: u64,
         change: impl FnOnce(&mut HeaderFields),
@@ -210,12 +210,12 @@ impl Network {
     }
 
     /// The same, signed by others.
-    pub fn signed_by_others(&self, proof: &LeafProof) -> LeafProof {
+    pub(crate) fn signed_by_others(&self, proof: &LeafProof) -> LeafProof {
         self.prove(&self.others, proof.leaves[0].clone())
     }
 
     /// A block below the last.
-    pub fn evidence(&self, height: u64) -> HotShotEvidence {
+    pub(crate) fn evidence(&self, height: u64) -> HotShotEvidence {
         let below = &self.hashes()[..self.headers.len() - 1];
         let path = BlockTree::path(below, height).unwrap().0;
         let at = height as usize;
@@ -237,7 +237,7 @@ impl Network {
 }
 
 /// L1, as far as it is needed.
-pub mod l1 {
+pub(crate) mod l1 {
     use super::L1_BLOCKS;
     use alloy_consensus::Header;
     use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256};
@@ -246,7 +246,7 @@ pub mod l1 {
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
-    pub const AUTHENTICATOR: Address = address!("00000000000000000000000000000000e5ba0001");
+    pub(crate) const AUTHENTICATOR: Address = address!("00000000000000000000000000000000e5ba0001");
 
     /// A trie's root, and the proof of each key.
     fn trie(entries: &BTreeMap<B256, Vec<u8>>) -> (B256, BTreeMap<B256, Vec<Bytes>>) {
@@ -320,15 +320,15 @@ pub mod l1 {
         (header, json, proofs)
     }
 
-    pub fn block_hash(changes: &[(u64, Address)]) -> B256 {
+    pub(crate) fn block_hash(changes: &[(u64, Address)]) -> B256 {
         state(changes).0.hash_slow()
     }
 
-    pub fn batcher_proof(changes: &[(u64, Address)]) -> BatcherProof {
+    pub(crate) fn batcher_proof(changes: &[(u64, Address)]) -> BatcherProof {
         part_of_batcher_proof(changes, 0, changes.len() as u64)
     }
 
-    pub fn part_of_batcher_proof(
+    pub(crate) fn part_of_batcher_proof(
         changes: &[(u64, Address)],
         first: u64,
         count: u64,

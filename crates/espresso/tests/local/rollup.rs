@@ -1,6 +1,6 @@
 //! A rollup whose batcher's key is known.
 
-use super::Recording;
+use crate::local::{Recording, limits};
 use alloy_consensus::{Header, crypto::secp256k1::sign_message};
 use alloy_primitives::{Address, B256, Bytes};
 use doppio_espresso::{
@@ -12,30 +12,30 @@ use doppio_protocol::{
 };
 
 /// The batcher's key, and a stranger's.
-pub const BATCHER: B256 = B256::repeat_byte(7);
-pub const STRANGER: B256 = B256::repeat_byte(8);
+pub(crate) const BATCHER: B256 = B256::repeat_byte(7);
+pub(crate) const STRANGER: B256 = B256::repeat_byte(8);
 
-pub struct Rollup {
-    pub chain: ChainConfig,
-    pub start: Checkpoint,
-    pub l1: Vec<L1BlockRef>,
+pub(crate) struct Rollup {
+    pub(crate) chain: ChainConfig,
+    pub(crate) start: Checkpoint,
+    pub(crate) l1: Vec<L1BlockRef>,
 }
 
 /// How a block differs from the plain one.
 #[derive(Clone, Debug, Default)]
-pub struct Twist {
-    pub salt: u8,
-    pub transactions: Vec<Bytes>,
-    pub later: u64,
-    pub origin_hash: Option<B256>,
-    pub sequence: Option<u64>,
+pub(crate) struct Twist {
+    pub(crate) salt: u8,
+    pub(crate) transactions: Vec<Bytes>,
+    pub(crate) later: u64,
+    pub(crate) origin_hash: Option<B256>,
+    pub(crate) sequence: Option<u64>,
 }
 
 impl Rollup {
-    pub fn new(recording: &Recording) -> Self {
+    pub(crate) fn new(recording: &Recording) -> Self {
         let start = recording.start();
         Self {
-            chain: recording.config(super::limits()).chain,
+            chain: recording.config(limits()).chain,
             start: Checkpoint {
                 hotshot_height: 0,
                 ..start
@@ -44,12 +44,12 @@ impl Rollup {
         }
     }
 
-    pub fn address(key: B256) -> Address {
+    pub(crate) fn address(key: B256) -> Address {
         let signature = sign_message(key, B256::ZERO).unwrap();
         alloy_consensus::crypto::secp256k1::recover_signer(&signature, B256::ZERO).unwrap()
     }
 
-    pub fn sign(batch: EspressoBatch, key: B256) -> SignedBatch {
+    pub(crate) fn sign(batch: EspressoBatch, key: B256) -> SignedBatch {
         let signature = sign_message(key, batch.signing_hash()).unwrap();
         let mut bytes = [0; SIGNATURE];
         bytes[..32].copy_from_slice(&signature.r().to_be_bytes::<32>());
@@ -59,7 +59,7 @@ impl Rollup {
     }
 
     /// The block after `parent` with this L1 origin, not signed.
-    pub fn block(
+    pub(crate) fn block(
         &self,
         parent: &L2BlockRef,
         origin: u64,
@@ -119,7 +119,7 @@ impl Rollup {
     }
 
     /// The same, signed by the batcher.
-    pub fn batch(
+    pub(crate) fn batch(
         &self,
         parent: &L2BlockRef,
         origin: u64,
