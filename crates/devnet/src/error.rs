@@ -143,6 +143,9 @@ pub enum DevnetError {
     /// The first L2 block, which no batch describes.
     #[error("L2 block {0} is the first one, and no batch describes it")]
     NoBatch(u64),
+    /// The L2 chain has no block of this height, or no longer.
+    #[error("there is no L2 block {0}; was the chain reorganised?")]
+    NoL2Block(u64),
     /// An L2 block that cannot be read.
     #[error(transparent)]
     L2Block(#[from] L2BlockError),

@@ -6,7 +6,10 @@
 use alloy_primitives::B256;
 use doppio_protocol::{L2BlockRef, block::BlockId};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
-use std::path::{Path, PathBuf};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
 use thiserror::Error;
 
 /// L1 height; then hash of that L1 block, hash of the L2 block, and its height in eight bytes.
@@ -25,6 +28,17 @@ pub enum SafeDbError {
         path: PathBuf,
         /// What went wrong.
         error: Box<redb::Error>,
+    },
+    /// It was changed by something else, or lost bytes.
+    #[error(
+        "the safe-head database {path} is damaged ({problem}): move it away; what becomes safe from \
+         then on is recorded anew"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
     },
     /// Reading or writing.
     #[error("the safe-head database: {0}")]
@@ -87,11 +101,12 @@ fn decode(l1_number: u64, entry: [u8; ENTRY]) -> SafeHead {
 }
 
 impl SafeDb {
-    /// Opens the database in a folder, both of which are made if they do not exist.
+    /// Opens the database in a folder, both of which are made if they do not exist. All of it is
+    /// checked: a page that has another checksum is found now, and not when it is asked for.
     ///
     /// # Errors
     ///
-    /// If the file cannot be made or opened, or another process has it.
+    /// If the file cannot be made or opened, is damaged, or another process has it.
     pub fn open(folder: &Path) -> Result<Self, SafeDbError> {
         let path = folder.join("safe-heads.redb");
         let failed = |error: redb::Error| SafeDbError::Open {
@@ -99,13 +114,21 @@ impl SafeDb {
             error: Box::new(error),
         };
         std::fs::create_dir_all(folder).map_err(|error| failed(redb::Error::Io(error)))?;
-        let database = Database::builder()
-            .set_cache_size(CACHE)
-            .create(&path)
-            .map_err(|error| failed(error.into()))?;
-        let write = database.begin_write()?;
-        write.open_table(HEADS)?;
-        write.commit()?;
+        let database = checked(&path, || {
+            let mut database = Database::builder().set_cache_size(CACHE).create(&path)?;
+            let is_whole = database.check_integrity()?;
+            let write = database.begin_write()?;
+            write.open_table(HEADS)?;
+            write.commit()?;
+            Ok((database, is_whole))
+        });
+        let (database, is_whole) = database?.map_err(failed)?;
+        if !is_whole {
+            return Err(SafeDbError::Damaged {
+                path,
+                problem: "a checksum does not fit".to_owned(),
+            });
+        }
         Ok(Self { database })
     }
 
@@ -224,4 +247,19 @@ impl SafeDb {
         write.commit()?;
         Ok(())
     }
+}
+
+/// What reads a file for the first time. redb panics at some damage that no checksum covers.
+fn checked<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, redb::Error>,
+) -> Result<Result<T, redb::Error>, SafeDbError> {
+    catch_unwind(AssertUnwindSafe(read)).map_err(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        SafeDbError::Damaged {
+            path: path.to_owned(),
+            problem: words.unwrap_or("it cannot be read").to_owned(),
+        }
+    })
 }

@@ -23,7 +23,7 @@ const NOT_READ: [&str; 17] = [
     "transactionIndex",
 ];
 /// Those of them that a hash covers all the same where they are a header's or a transaction's.
-const READ_ELSEWHERE: [&str; 4] = ["blobGasUsed", "gasUsed", "gasPrice", "to"];
+const READ_ELSEWHERE: [&str; 3] = ["blobGasUsed", "gasUsed", "to"];
 
 /// Pointers to everything below a value.
 pub fn all_nodes(value: &Value) -> Vec<String> {
@@ -108,7 +108,10 @@ pub fn is_read(entry: &Value, pointer: &str) -> bool {
     if pointer.starts_with("/block/uncles") || says_parity_twice {
         return false;
     }
+    // The price that was paid is a transaction's own only if it names no other.
+    if name == "gasPrice" {
+        return entry.pointer(parent).unwrap().get("maxFeePerGas").is_none();
+    }
     let is_receipt = pointer.starts_with("/receipts");
-    !NOT_READ.contains(&name)
-        || (!is_receipt && READ_ELSEWHERE.contains(&name) && !pointer.ends_with("gasPrice"))
+    !NOT_READ.contains(&name) || (!is_receipt && READ_ELSEWHERE.contains(&name))
 }

@@ -121,4 +121,9 @@ impl SendState {
             None
         }
     }
+
+    /// Whether a pool said that it has transactions of the other kind, and none took this one since.
+    pub(crate) const fn is_reserved(&self) -> bool {
+        self.already_reserved && !self.is_mined
+    }
 }

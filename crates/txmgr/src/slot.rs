@@ -5,6 +5,7 @@ use crate::{
     UnsignedTx, ZERO_BLOB_HASH,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
+use doppio_protocol::block::BlockId;
 use std::sync::Arc;
 
 /// What a version does.
@@ -149,6 +150,13 @@ pub(crate) struct Slot {
     pub(crate) state: SendState,
     pub(crate) step: Step,
     pub(crate) mined: Option<Mined>,
+    /// When it was found to be mined by one of its versions.
+    pub(crate) mined_at: Millis,
+    /// Whether the block that it was found in is known to be canonical, since the last doubt.
+    pub(crate) is_checked: bool,
+    /// Whether it was known to be canonical together with all others of which this is said: if one of
+    /// them is canonical, so are those below it.
+    pub(crate) was_checked: bool,
     /// Whether its end was told.
     pub(crate) has_ended: bool,
     /// Whether a version is to be signed.
@@ -165,7 +173,8 @@ pub(crate) struct Slot {
     pub(crate) failures: u64,
     /// Refusals as too high a nonce, one after the other.
     pub(crate) nonce_too_high: u64,
-    /// Whether something that uses up its nonce for nothing was handed in at least once.
+    /// Whether something that uses up its nonce for nothing was handed in at least once, or cannot be
+    /// paid.
     pub(crate) cancel_was_tried: bool,
     /// What the last refusal said.
     pub(crate) last_words: String,
@@ -200,6 +209,9 @@ impl Slot {
             state,
             step: Step::Idle,
             mined: None,
+            mined_at: 0,
+            is_checked: false,
+            was_checked: false,
             has_ended: false,
             wants_version: true,
             was_underpriced: false,
@@ -244,19 +256,21 @@ impl Slot {
         matches!(self.step, Step::Publishing(..)) || self.versions.iter().any(|one| one.is_out)
     }
 
-    /// The version that is handed in: the newest that does what is wanted.
+    /// The version that is handed in: the newest that does what is wanted, and is of the kind that
+    /// is wanted.
     pub(crate) fn current(&self) -> Option<(usize, &Version)> {
-        self.versions
-            .iter()
-            .enumerate()
-            .rev()
-            .find(|(_, one)| one.signed.is_some() && one.does == self.content.does)
+        let (does, kind) = (self.content.does, self.content.kind());
+        let mut versions = self.versions.iter().enumerate().rev();
+        versions.find(|(_, one)| one.signed.is_some() && one.does == does && one.kind == kind)
     }
 
-    /// The newest version, whatever it does.
+    /// The newest version of the kind that is wanted, whatever it does; of any kind if there is none.
     pub(crate) fn newest(&self) -> Option<(usize, &Version)> {
-        let mut signed = self.versions.iter().enumerate().rev();
-        signed.find(|(_, one)| one.signed.is_some())
+        let kind = self.content.kind();
+        let signed = self.versions.iter().enumerate().rev();
+        let mut signed = signed.filter(|(_, one)| one.signed.is_some());
+        let newest = signed.clone().next();
+        signed.find(|(_, one)| one.kind == kind).or(newest)
     }
 
     /// The kind of transaction that pools have under this nonce; none if that is not known.
@@ -269,13 +283,36 @@ impl Slot {
         }
     }
 
-    /// What its versions cost at most: one of them is mined.
+    /// What its versions cost at most, and the one that is being signed: one of them is mined.
     pub(crate) fn worst_cost(&self) -> u128 {
-        let costs = self
+        let made = self
             .versions
             .iter()
             .map(|one| one.fees.worst_cost(one.gas_limit, one.blob_hashes.len()));
-        costs.max().unwrap_or_default()
+        let making = self
+            .making
+            .iter()
+            .map(|tx| tx.fees.worst_cost(tx.gas_limit, tx.blob_hashes.len()));
+        made.chain(making).max().unwrap_or_default()
+    }
+
+    /// The block that one of its versions was found in.
+    pub(crate) const fn block(&self) -> Option<BlockId> {
+        match &self.mined {
+            Some(Mined::Version(_, inclusion)) => Some(inclusion.block),
+            _ => None,
+        }
+    }
+
+    /// What was paid for it; none if it is not mined, or by somebody else's.
+    pub(crate) fn cost(&self) -> Option<u128> {
+        match &self.mined {
+            Some(Mined::Version(index, inclusion)) => {
+                let version = self.versions.get(*index)?;
+                version.signed.as_ref().map(|_| inclusion.cost())
+            }
+            _ => None,
+        }
     }
 
     /// Whether it used up its nonce for what it was asked for.
@@ -296,6 +333,18 @@ impl Slot {
         self.wants_version = false;
         self.gas_is_fresh = false;
         self.publish_at = Some(now);
+    }
+
+    /// It was mined, and is no longer: it goes to the pools again. What was given up when it was mined
+    /// already still has to be replaced.
+    pub(crate) fn is_open_again(&mut self, now: Millis) {
+        self.mined = None;
+        self.has_ended = false;
+        self.missing_since = None;
+        self.state.not_mined();
+        self.publish_at = Some(now);
+        self.bump_at = None;
+        self.wants_version = self.given_up().is_some() && self.current().is_none();
     }
 
     /// When it is handed in again, unless it is mined.

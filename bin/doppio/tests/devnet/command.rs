@@ -1,7 +1,7 @@
 //! The command beside others: two devnets, a folder and ports that are taken, and `--exec`.
 
 use crate::{
-    net::{Devnet, assert_all_end, batcher_flags, descendants, doppio},
+    net::{Devnet, assert_all_end, can_run, descendants, doppio},
     process::{Deadline, Folder},
 };
 use serde_json::json;
@@ -13,7 +13,7 @@ use std::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_run_side_by_side_and_a_commands_status_is_passed_on_with_nothing_left() {
-    if batcher_flags("two devnets").is_none() {
+    if !can_run("two devnets") {
         return;
     }
     let folder = Folder::new("devnet-exec");

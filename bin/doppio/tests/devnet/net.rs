@@ -23,29 +23,28 @@ pub(crate) fn doppio() -> Command {
     Command::new(env!("CARGO_BIN_EXE_doppio"))
 }
 
-/// Flags with which a devnet has a batcher; none, and said loudly, if a program is missing.
-pub(crate) fn batcher_flags(test: &str) -> Option<Vec<String>> {
-    let missing = |what: &str| say(&format!("\n*** NOT TESTED: {test}: {what} ***"));
-    if let Err(error) = Programs::find() {
-        missing(&error.to_string());
-        return None;
-    }
-    let help = doppio().args(["batcher", "--help"]).output().unwrap();
-    if help.status.success() {
-        return Some(Vec::new());
-    }
-    let folder = env::var_os(PEERS_VARIABLE).map(PathBuf::from);
-    let peer = folder.map(|folder| folder.join("op-batcher"));
-    match peer.filter(|peer| peer.is_file()) {
-        Some(peer) => Some(vec![
-            format!("--program=batcher={}", peer.display()),
-            "--arg=batcher=--txmgr.receipt-query-interval=500ms".to_owned(),
-        ]),
-        None => {
-            missing("there is no doppio batcher, and no op-batcher in DOPPIO_PEERS");
-            None
+/// Whether npm's packages are there; if not, that is said loudly.
+pub(crate) fn can_run(test: &str) -> bool {
+    match Programs::find() {
+        Ok(_) => true,
+        Err(error) => {
+            say(&format!("\n*** NOT TESTED: {test}: {error} ***"));
+            false
         }
     }
+}
+
+/// A program in the folder that `DOPPIO_PEERS` names; none, and said loudly, if it is not there.
+pub(crate) fn peer(name: &str, test: &str) -> Option<PathBuf> {
+    let folder = env::var_os(PEERS_VARIABLE).map(PathBuf::from);
+    let peer = folder.map(|folder| folder.join(name));
+    let found = peer.filter(|peer| peer.is_file());
+    if found.is_none() {
+        say(&format!(
+            "\n*** NOT TESTED: {test}: there is no {name} in {PEERS_VARIABLE} ***"
+        ));
+    }
+    found
 }
 
 /// A devnet that runs.
@@ -238,6 +237,24 @@ impl Devnet {
         let id = self.description[chain]["chain_id"].as_u64().unwrap();
         let rpc = self.rpc(&format!("/{chain}/rpc"));
         Wallet::new(rpc, id, Account::user(index).unwrap())
+    }
+
+    /// Load of all kinds: what became of it. Nothing of it may be missing.
+    pub(crate) fn traffic(&self, rate: &str, time: &str) -> Value {
+        let traffic = doppio()
+            .args(["devnet", "traffic", "--json", "--rate", rate, "--for", time])
+            .arg("--dir")
+            .arg(&self.path)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&traffic.stderr);
+        let summary: Value = serde_json::from_slice(&traffic.stdout).expect(&text);
+        say(&format!("traffic: {summary}"));
+        assert!(traffic.status.success(), "{text}");
+        let count = |name: &str| summary[name].as_u64().unwrap();
+        assert_eq!(count("sent"), count("included"), "{summary}");
+        assert_eq!(count("failed"), 0, "{summary}");
+        summary
     }
 
     /// A user's transaction goes into an L2 block: the block's height.

@@ -43,10 +43,15 @@ fn survive(chain: &str) {
     let (last, _) = recorded.last();
     let mut deaths_on_the_way = BTreeSet::new();
     for round in 0..DEATHS {
-        // alive until the heads are found, and then for up to a second
+        // Alive until the heads are found, and then for some blocks: how fast they come is the machine's
+        // affair. Now and then it has no time to derive any.
         recorded.reach(&mut node, "unsafe_l2", 0);
-        let pause = u64::from(keccak256(round.to_be_bytes())[0]);
-        sleep(Duration::from_millis(pause * 4));
+        let begin = node.head("safe_l2").unwrap();
+        let blocks = u64::from(keccak256(round.to_be_bytes())[0]) % (last / DEATHS);
+        while node.head("safe_l2").unwrap() < last.min(begin + blocks) {
+            node.process.assert_running();
+            sleep(Duration::from_millis(2));
+        }
         let before = node.heads(HEADS).unwrap();
         let [unsafe_head, safe, finalized] = before;
         assert!(finalized <= safe && safe <= unsafe_head, "{before:?}");
@@ -83,7 +88,7 @@ fn survive(chain: &str) {
     say(&format!(
         "killed on the way at safe heads {deaths_on_the_way:?} of {last}"
     ));
-    assert!(deaths_on_the_way.len() > 1, "{deaths_on_the_way:?}");
+    assert!(deaths_on_the_way.len() > 3, "{deaths_on_the_way:?}");
 }
 
 /// What is final is never derived again, no head goes back, and the chain is op-node's.

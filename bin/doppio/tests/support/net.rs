@@ -3,7 +3,7 @@
 use crate::process::{Deadline, Folder, Process, free_ports, say};
 use alloy_primitives::B256;
 use doppio_devnet::{
-    Account, Call, Chain, ChainOptions, DevL1, DevL1Options, Programs, Rpc, Wallet,
+    Account, Call, Chain, ChainOptions, DevL1, DevL1Options, DevnetError, Programs, Rpc, Wallet,
     testing::{BatchOptions, TestBatcher},
 };
 use serde_json::{Value, json};
@@ -234,12 +234,22 @@ impl Net {
 
     /// Posts what the sequencer has and L1 has not given back yet, and waits until it is in L1.
     pub(crate) async fn post_rest(&self, options: &BatchOptions) -> u64 {
-        let first = self.sequencer.head("safe_l2").await.unwrap() + 1;
-        let last = self.sequencer.head("unsafe_l2").await.unwrap();
-        if first > last {
-            return last;
-        }
-        let hashes = self.batcher.post(first..=last, options).await.unwrap();
+        let (hashes, last) = loop {
+            let first = self.sequencer.head("safe_l2").await.unwrap() + 1;
+            let last = self.sequencer.head("unsafe_l2").await.unwrap();
+            if first > last {
+                return last;
+            }
+            match self.batcher.post(first..=last, options).await {
+                Ok(hashes) => break (hashes, last),
+                // While a sequencer recovers it takes back blocks, also between two questions.
+                Err(error @ DevnetError::NoL2Block(_)) => {
+                    self.deadline
+                        .check("the blocks are there", &error.to_string());
+                }
+                Err(error) => panic!("nothing was posted: {error}"),
+            }
+        };
         for receipt in self.l1.include(&hashes).await.unwrap() {
             receipt.succeeded().unwrap();
         }

@@ -124,6 +124,10 @@ impl TestBatcher {
         for number in range {
             let params = json!([format!("{number:#x}")]);
             let raw: Bytes = self.l2.get("debug_getRawBlock", params).await?;
+            // Engines answer with nothing for what they do not have.
+            if raw.is_empty() {
+                return Err(DevnetError::NoL2Block(number));
+            }
             blocks.push(L2Block::decode(&raw)?);
         }
         Ok(blocks)

@@ -8,6 +8,7 @@ use crate::{
     slot::{Content, Does, Mined, Slot, Version},
 };
 use alloy_primitives::B256;
+use doppio_protocol::block::BlockId;
 
 /// Rounds in a row that must find a used nonce to be free before it is believed: some endpoints are
 /// behind others.
@@ -28,8 +29,15 @@ impl TxManager {
         self.tip_at = Some(self.now);
     }
 
-    /// Which blocks are canonical has to be asked.
+    /// Which blocks are canonical has to be asked anew.
     fn doubt(&mut self) {
+        for slot in &mut self.slots {
+            slot.is_checked = false;
+        }
+        self.ask_again();
+    }
+
+    fn ask_again(&mut self) {
         if let Canonical::Asked(call) = self.canonical {
             self.calls.remove(&call);
         }
@@ -37,21 +45,16 @@ impl TxManager {
         self.canonical_at = self.now;
     }
 
-    /// The height of the newest block that one of ours was found in. If that is canonical, so are the
-    /// blocks below it.
-    fn newest_block(&self) -> Option<u64> {
-        let heights = self.slots.iter().filter_map(|slot| match &slot.mined {
-            Some(Mined::Version(_, inclusion)) => Some(inclusion.block.number),
-            _ => None,
-        });
-        heights.max()
-    }
-
     pub(super) fn ask_canonical(&mut self) {
         if self.canonical != Canonical::Unknown || self.canonical_at > self.now {
             return;
         }
-        let Some(height) = self.newest_block() else {
+        let unchecked = self.slots.iter().filter(|slot| !slot.is_checked);
+        let heights = unchecked.filter_map(|slot| slot.block().map(|block| block.number));
+        let Some(height) = heights.max() else {
+            for slot in &mut self.slots {
+                slot.was_checked = slot.is_checked;
+            }
             self.canonical = Canonical::Known;
             return;
         };
@@ -67,27 +70,31 @@ impl TxManager {
         let Some(hash) = hash else {
             return self.doubt_later();
         };
-        let gone: Vec<u64> = self
-            .slots
-            .iter()
-            .filter(|slot| match &slot.mined {
-                Some(Mined::Version(_, inclusion)) => {
-                    inclusion.block.number == height && inclusion.block.hash != hash
+        self.ask_again();
+        let mut gone = Vec::new();
+        let mut is_old_chain = false;
+        for slot in &mut self.slots {
+            match slot.block() {
+                Some(block) if block.number == height && block.hash == hash => {
+                    slot.is_checked = true;
+                    is_old_chain |= slot.was_checked;
                 }
-                _ => false,
-            })
-            .map(|slot| slot.nonce)
-            .collect();
-        if gone.is_empty() {
-            self.canonical = Canonical::Known;
-            return;
+                Some(block) if block.number == height => gone.push(slot.nonce),
+                _ => {}
+            }
         }
-        self.canonical = Canonical::Unknown;
-        self.canonical_at = self.now;
+        if is_old_chain {
+            let below = |block: BlockId| block.number <= height;
+            for slot in &mut self.slots {
+                slot.is_checked |= slot.was_checked && slot.block().is_some_and(below);
+            }
+        }
+        if !gone.is_empty() {
+            self.round_at = self.now;
+        }
         for nonce in gone {
             self.reorged_out(nonce);
         }
-        self.round_at = self.now;
     }
 
     /// The question stays open.
@@ -103,16 +110,12 @@ impl TxManager {
         let Some(slot) = self.slot(nonce) else {
             return;
         };
-        let was_payload = slot.payload().is_some();
+        let was_told = slot.payload().is_some() || slot.has_ended;
         let Some(Mined::Version(_, inclusion)) = slot.mined.take() else {
             return;
         };
-        let was_told = was_payload || slot.has_ended;
-        slot.has_ended = false;
-        slot.state.not_mined();
+        slot.is_open_again(now);
         slot.state.waits(mempool);
-        slot.publish_at = Some(now);
-        slot.bump_at = None;
         if let Some(owner) = &mut slot.owner {
             owner.send_deadline = (timeout > 0).then(|| now.saturating_add(timeout));
         }
@@ -156,9 +159,11 @@ impl TxManager {
                 self.find_gap(account.latest, next);
                 self.find_unmined(account.latest);
                 self.find_mined(account.latest);
-                // What was mined may have been requeued, so the next nonce is read again.
+                // What was mined may have been requeued, so the next nonce is read again. Once closed,
+                // what is in the pools is left to whoever starts next.
                 if let Some(next) = self.next_nonce
                     && used > next
+                    && !self.is_closed
                 {
                     self.actions
                         .push_back(Action::Notice(Notice::AccountShared { nonce: next }));
@@ -230,16 +235,13 @@ impl TxManager {
             if slot.free_rounds < ROUNDS_TO_BELIEVE {
                 continue;
             }
-            slot.mined = None;
+            let was_told = slot.has_ended;
             slot.free_rounds = 0;
-            slot.state.not_mined();
-            slot.missing_since = None;
-            slot.publish_at = Some(self.now);
-            slot.bump_at = None;
-            if slot.has_ended {
+            slot.is_open_again(self.now);
+            if was_told {
                 // Its end was told. What is left is a nonce to be used up.
-                slot.has_ended = false;
                 slot.owner = None;
+                slot.wants_version = true;
                 slot.content = Content::nothing(self.options.address, slot.content.kind());
             }
         }
@@ -332,6 +334,7 @@ impl TxManager {
     }
 
     fn mine(&mut self, nonce: u64, version: usize, inclusion: Inclusion) {
+        let now = self.now;
         if let Some(place) = self.place(nonce) {
             self.drop_step(place);
         }
@@ -344,19 +347,14 @@ impl TxManager {
         slot.publish_at = None;
         slot.bump_at = None;
         slot.mined = Some(Mined::Version(version, inclusion.clone()));
+        slot.mined_at = now;
+        (slot.is_checked, slot.was_checked) = (false, false);
         let told = slot.id().filter(|_| slot.payload().is_some());
-        let is_ours = slot
-            .versions
-            .get(version)
-            .is_some_and(|one| one.signed.is_some());
-        if is_ours {
-            self.budget.spend(self.now, nonce, inclusion.cost());
-        }
         if let Some(id) = told {
             self.tell(id, Outcome::Included(inclusion));
         }
         // The block holds it, but whether the block is canonical was only the endpoint's word.
-        self.doubt();
+        self.ask_again();
         self.round_at = self.now;
     }
 
@@ -426,15 +424,23 @@ impl TxManager {
         };
         let confirmations = self.options.num_confirmations;
         let is_known = self.canonical == Canonical::Known;
+        // Whether the account was looked at on this head.
+        let is_read = self.round_at > self.now && !self.is_asked(Question::Account);
         let mut ends = Vec::new();
         for slot in &mut self.slots {
             let Some(mined) = &slot.mined else {
                 continue;
             };
-            let is_checked = is_known || matches!(mined, Mined::Unknown(_));
+            let is_checked = match mined {
+                Mined::Version(..) => is_known,
+                Mined::Unknown(_) => is_read && slot.free_rounds == 0,
+            };
             let is_deep = mined.height().saturating_add(confirmations) <= head.saturating_add(1);
             if slot.has_ended || !is_checked || !is_deep {
                 continue;
+            }
+            if let Some(cost) = slot.cost() {
+                self.budget.spend(slot.mined_at, slot.nonce, cost);
             }
             let payload = slot.payload().cloned();
             slot.has_ended = true;
@@ -454,8 +460,12 @@ impl TxManager {
         }
     }
 
-    /// Forgets what is buried so deep that no reorganisation brings it back.
+    /// Forgets what is buried so deep that no reorganisation brings it back. After one that must be
+    /// known first: what it took back is no longer buried.
     pub(super) fn forget(&mut self) {
+        if self.canonical != Canonical::Known {
+            return;
+        }
         let Some(head) = self.head.map(|head| head.block.number) else {
             return;
         };

@@ -1,9 +1,9 @@
 //! Nonces for requests, and what is done for each: gas, fees, signature, handing in.
 
-use super::{Question, TxManager};
+use super::{Canonical, Question, TxManager};
 use crate::{
     Action, FailReason, Fees, LimitExceeded, Market, Millis, Notice, RequestId, SendState,
-    SidecarVersion, UnsignedTx,
+    SidecarVersion, TxKind, UnsignedTx,
     fees::{first_fees, replacement},
     send_state::Critical,
     slot::{Content, Does, Owner, Slot, Step},
@@ -203,26 +203,27 @@ impl TxManager {
         if slot.step != Step::Idle || slot.retry_at > now {
             return;
         }
-        let is_new = slot.current().is_none();
+        let (is_new, wants_version) = (slot.current().is_none(), slot.wants_version);
         if !may_begin && !is_new && slot.is_wanted() && !slot.state.was_accepted() {
             slot.state.waits(mempool);
         }
-        match slot.state.critical(now) {
-            Some(Critical::AlreadyReserved) if may_begin => {
-                return self.clear_reserved(nonce, is_lowest);
-            }
-            Some(Critical::NotInMempool) if slot.is_wanted() => {
-                let reason = FailReason::NotInMempool(slot.last_words.clone());
-                if let Some(id) = slot.id() {
-                    self.give_up(id, &reason);
-                }
-                return;
-            }
-            // What is said of nonces is believed once the chain says so.
-            _ => {}
+        if slot.state.is_reserved() && may_begin {
+            return self.clear_reserved(nonce, is_lowest);
         }
-        let may_bump = is_new || is_lowest || !slot.state.was_accepted();
-        if slot.wants_version && may_bump {
+        // What is said of nonces is believed once the chain says so.
+        if slot.is_wanted() && slot.state.critical(now) == Some(Critical::NotInMempool) {
+            let reason = FailReason::NotInMempool(slot.last_words.clone());
+            if let Some(id) = slot.id() {
+                self.give_up(id, &reason);
+            }
+            return;
+        }
+        let may_make = if is_new {
+            !self.has_unsigned_before(place)
+        } else {
+            is_lowest || !slot.state.was_accepted()
+        };
+        if wants_version && may_make {
             if self.make_version(nonce) {
                 return;
             }
@@ -234,7 +235,9 @@ impl TxManager {
                 if slot.given_up().is_none() {
                     return;
                 }
-                // Rather than leave the nonce open, what was given up is let land.
+                // Rather than leave the nonce open, what was given up is let land. Those before it
+                // need not wait for what cannot be paid.
+                slot.cancel_was_tried = true;
                 slot.publish_at.get_or_insert(later);
             } else {
                 slot.keep_old_version(now);
@@ -253,6 +256,12 @@ impl TxManager {
             slot.state.waits(u64::MAX);
             slot.retry_at = retry;
         }
+    }
+
+    /// Whether one before it was not signed yet. What the later one may cost would be missing for it.
+    fn has_unsigned_before(&self, place: usize) -> bool {
+        let mut before = self.slots.range(..place).filter(|one| !one.is_mined());
+        before.any(|one| one.is_wanted() && one.versions.is_empty() && one.making.is_none())
     }
 
     /// Whether what is before it is in the pools, and of the same kind, so that a transaction may be
@@ -275,13 +284,18 @@ impl TxManager {
         before.all(|one| one.owner.is_none() || one.state.was_accepted()) && !self.conflicts(place)
     }
 
-    /// Whether something before it is of the other kind, so that pools cannot have both.
+    /// Whether something before it is of the other kind, so that pools cannot have both. While it is
+    /// not known which blocks are canonical, what is mined may have to go to a pool again.
     fn conflicts(&self, place: usize) -> bool {
         let Some(slot) = self.slots.get(place) else {
             return false;
         };
         let kind = slot.content.kind();
-        let mut before = self.slots.range(..place).filter(|one| !one.is_mined());
+        let is_known = self.canonical == Canonical::Known;
+        let mut before = self
+            .slots
+            .range(..place)
+            .filter(|one| !one.is_mined() || !is_known);
         before.any(|one| one.pool_kind().is_some_and(|other| other != kind))
     }
 
@@ -332,15 +346,16 @@ impl TxManager {
         let slot = self.slot(nonce)?;
         let kind = slot.content.kind();
         // Versions of the other kind are in another pool, or in none.
-        let before = slot
-            .versions
-            .iter()
-            .filter(|one| one.kind == kind)
-            .map(|one| one.fees)
-            .reduce(Fees::max);
-        let priced = match before {
-            None => first_fees(market, kind, self.options.settings.min_blob_fee).map(Ok),
-            Some(before) => replacement(&before, market, kind, &self.options),
+        let same = slot.versions.iter().filter(|one| one.kind == kind);
+        let ours = same.clone().filter(|one| one.signed.is_some());
+        let ours = ours.map(|one| one.fees).reduce(Fees::max);
+        let all = same.map(|one| one.fees).reduce(Fees::max);
+        let priced = self.price_after(all, market, kind);
+        // To replace a stranger's may be too dear, but the pools may have lost it, and we cannot hand
+        // it in again.
+        let priced = match priced {
+            Some(Err(_)) if ours != all => self.price_after(ours, market, kind),
+            priced => priced,
         };
         match priced {
             None => {
@@ -355,8 +370,22 @@ impl TxManager {
         }
     }
 
+    /// What replaces a version with these fees, or is the first.
+    fn price_after(
+        &self,
+        before: Option<Fees>,
+        market: &Market,
+        kind: TxKind,
+    ) -> Option<Result<Fees, LimitExceeded>> {
+        match before {
+            None => first_fees(market, kind, self.options.settings.min_blob_fee).map(Ok),
+            Some(before) => replacement(&before, market, kind, &self.options),
+        }
+    }
+
     /// Whether all that was spent within an hour, and all that is on its way, stays within the
-    /// budget, with this.
+    /// budget, with this. What has not its confirmations yet counts as what it costs at most: a
+    /// reorganisation may give it back to the pools.
     fn is_within_budget(&mut self, nonce: u64, fees: &Fees, gas_limit: u64, blobs: usize) -> bool {
         let Some(budget) = self.options.max_fee_per_hour else {
             return true;
@@ -365,7 +394,7 @@ impl TxManager {
         let others = self
             .slots
             .iter()
-            .filter(|slot| !slot.is_mined() && slot.nonce != nonce)
+            .filter(|slot| !slot.has_ended && slot.nonce != nonce)
             .map(Slot::worst_cost);
         let on_its_way = others.fold(0u128, u128::saturating_add);
         let used = spent.saturating_add(on_its_way);
@@ -383,12 +412,14 @@ impl TxManager {
         let Some(slot) = self.slot(nonce) else {
             return;
         };
-        let Some((index, version)) = slot.current().or_else(|| slot.newest()) else {
+        let fallback = || slot.newest().filter(|_| slot.given_up().is_some());
+        let Some((index, version)) = slot.current().or_else(fallback) else {
             return;
         };
         let is_due = slot.publish_at.is_some_and(|time| time <= now);
-        // After a reorganisation the one before it has to get into the pool first.
-        let conflicts = conflicts && slot.owner.is_some();
+        // After a reorganisation the one before it has to get into the pool first. What uses up a nonce
+        // for nothing replaces what is in a pool, or shows that it is not there.
+        let conflicts = conflicts && slot.is_wanted();
         let waits = conflicts || (!may_begin && !version.is_out);
         let Some(tx) = version.signed.clone() else {
             return;

@@ -189,18 +189,23 @@ impl TxManager {
     /// it there.
     pub(super) fn let_go(&mut self) {
         let mut ends = Vec::new();
-        while let Some(slot) = self.slots.back()
-            && !slot.is_mined()
-        {
-            self.drop_step(self.slots.len() - 1);
-            let Some(slot) = self.slots.pop_back() else {
-                break;
+        for place in (0..self.slots.len()).rev() {
+            self.drop_step(place);
+            let is_last = place + 1 == self.slots.len();
+            let Some(slot) = self.slots.get_mut(place).filter(|slot| !slot.is_mined()) else {
+                continue;
             };
             if let Step::Publishing(call, _) = slot.step {
                 self.calls.remove(&call);
+                slot.step = Step::Idle;
             }
-            ends.extend(slot.id());
-            self.next_nonce = Some(slot.nonce);
+            // What was taken for mined behind it keeps its place.
+            let owner = slot.owner.take();
+            ends.extend(owner.map(|owner| owner.id));
+            if is_last {
+                self.next_nonce = Some(slot.nonce);
+                self.slots.pop_back();
+            }
         }
         let queue = std::mem::take(&mut self.queue);
         let calls = queue.iter().filter_map(|waiting| waiting.call);

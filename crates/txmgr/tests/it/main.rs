@@ -7,4 +7,5 @@ mod model;
 mod property;
 mod queue;
 mod restart;
+mod schedules;
 mod send_state;

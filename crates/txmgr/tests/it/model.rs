@@ -319,23 +319,36 @@ impl World {
         }
     }
 
-    /// Takes back blocks. Their transactions are in the pool again, or are gone.
+    /// Takes back blocks. Their transactions are in the pool again, or are gone. Pools take back only
+    /// what is of the kind that they have, and plain ones first.
     pub(crate) fn unwind(&mut self, depth: usize, loses: bool) {
+        let mut back = Vec::new();
         for _ in 0..depth.min(self.chain.len() - 1) {
-            let block = self.chain.pop().unwrap();
-            for hash in block.txs {
-                if !loses {
+            back.extend(self.chain.pop().unwrap().txs);
+        }
+        if !loses {
+            let all = || self.pool.values().chain(&back);
+            let has_plain = all().any(|hash| self.kind(hash) == TxKind::Plain);
+            let kind = match self.pool.values().next() {
+                Some(hash) => self.kind(hash),
+                None if has_plain => TxKind::Plain,
+                None => TxKind::Blob,
+            };
+            for hash in back {
+                if self.kind(&hash) == kind {
                     self.pool.insert(self.txs[&hash].nonce, hash);
                 }
             }
         }
-        if loses {
-            // What came behind what is gone cannot be mined, and blob pools drop it.
-            let next = self.nonce();
-            if !self.pool.contains_key(&next) {
-                self.pool.clear();
-            }
-        }
+        // Blob pools drop what has a gap before it.
+        let next = self.nonce();
+        let first_gap = (next..)
+            .find(|nonce| !self.pool.contains_key(nonce))
+            .unwrap();
+        let behind = self.pool.split_off(&first_gap);
+        let plain = behind.into_iter();
+        let plain = plain.filter(|(_, hash)| self.txs[hash].kind() == TxKind::Plain);
+        self.pool.extend(plain);
     }
 
     /// Somebody else's transaction from the same account.

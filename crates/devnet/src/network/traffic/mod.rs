@@ -1,7 +1,8 @@
 //! Load on a devnet that runs: transfers, tokens, storage, contracts, large calldata, deposits.
 //!
 //! The accounts are none of those that users are given: whoever else sends from an account may take
-//! its nonces.
+//! its nonces. So may a deposit: on L2 it uses up a nonce of the account that made it on L1 (deposits
+//! specification, "Execution"). Each account has therefore another one beside it that deposits.
 
 mod mix;
 mod sender;
@@ -25,6 +26,8 @@ use tokio::sync::watch;
 
 /// Number of the first account of traffic.
 const FIRST_ACCOUNT: u32 = 1000;
+/// Number of the first account that deposits.
+const FIRST_DEPOSITOR: u32 = 2000;
 /// Transactions a second that an account is given at most: pools keep a few of each.
 const RATE_OF_AN_ACCOUNT: f64 = 4.0;
 /// How many accounts there are at least and at most.
@@ -219,19 +222,19 @@ pub async fn traffic(
     let accounts = accounts(options.rate)?;
     target.fund(&accounts).await?;
     let mut stores = Vec::new();
-    for account in &accounts {
-        stores.push(target.prepare(*account).await?);
+    for users in &accounts {
+        stores.push(target.prepare(*users).await?);
     }
     let tallies = Tallies::default();
     let (stop_all, stopped) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     let count = u32::try_from(accounts.len()).unwrap_or(1);
     let interval = Duration::from_secs_f64(f64::from(count) / options.rate.clamp(0.001, 1e6));
-    for (place, (account, store)) in accounts.into_iter().zip(stores).enumerate() {
+    for (place, (users, store)) in accounts.into_iter().zip(stores).enumerate() {
         let (store, deployed) = store;
         target.l2.wait_for(deployed, PATIENCE).await?.succeeded()?;
-        let mix = Mix::new(options.seed, account, target.portal, store);
-        let sender = Sender::new(target.chains(account), mix, tallies.clone());
+        let mix = Mix::new(options.seed, users.l2, target.portal, store);
+        let sender = Sender::new(target.chains(users), mix, tallies.clone());
         // evenly over the interval, not all at once
         let first = interval.mul_f64(place as f64 / f64::from(count));
         tasks.spawn(sender.run(first, interval, stopped.clone()));
@@ -260,14 +263,25 @@ pub async fn traffic(
     Ok(tallies.summary(took))
 }
 
-fn accounts(rate: f64) -> Result<Vec<Account>, DevnetError> {
+/// Who sends on L2, and who deposits for it on L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Users {
+    l1: Account,
+    l2: Account,
+}
+
+fn accounts(rate: f64) -> Result<Vec<Users>, DevnetError> {
     let mut count = ACCOUNTS.0;
     while count < ACCOUNTS.1 && f64::from(count) * RATE_OF_AN_ACCOUNT < rate {
         count += 1;
     }
-    (FIRST_ACCOUNT..FIRST_ACCOUNT + count)
-        .map(Account::user)
-        .collect()
+    let users = |place| {
+        Ok(Users {
+            l1: Account::user(FIRST_DEPOSITOR + place)?,
+            l2: Account::user(FIRST_ACCOUNT + place)?,
+        })
+    };
+    (0..count).map(users).collect()
 }
 
 /// The devnet, as its devnet.json says.
@@ -308,17 +322,23 @@ impl Target {
         })
     }
 
-    fn chains(&self, account: Account) -> Chains {
+    fn chains(&self, users: Users) -> Chains {
         Chains {
-            l1: Wallet::new(self.l1.clone(), L1_CHAIN_ID, account),
-            l2: Wallet::new(self.l2.clone(), self.l2_chain_id, account),
+            l1: Wallet::new(self.l1.clone(), L1_CHAIN_ID, users.l1),
+            l2: Wallet::new(self.l2.clone(), self.l2_chain_id, users.l2),
         }
     }
 
-    /// Gives accounts ether on both chains, where they lack it.
-    async fn fund(&self, accounts: &[Account]) -> Result<(), NetworkError> {
-        let funder = self.chains(Account::user(FUNDER)?);
-        for wallet in [funder.l1, funder.l2] {
+    /// Gives accounts ether on their chain, where they lack it.
+    async fn fund(&self, accounts: &[Users]) -> Result<(), NetworkError> {
+        let funder = Account::user(FUNDER)?;
+        let funder = self.chains(Users {
+            l1: funder,
+            l2: funder,
+        });
+        let on_l1: Vec<_> = accounts.iter().map(|users| users.l1).collect();
+        let on_l2: Vec<_> = accounts.iter().map(|users| users.l2).collect();
+        for (wallet, accounts) in [(funder.l1, on_l1), (funder.l2, on_l2)] {
             let rpc = wallet.rpc();
             let mut nonce = wallet.next_nonce().await?;
             let mut last = None;
@@ -338,8 +358,8 @@ impl Target {
     }
 
     /// Gives an account tokens and a contract; the contract, and the transaction that makes it.
-    async fn prepare(&self, account: Account) -> Result<(Address, B256), NetworkError> {
-        let wallet = self.chains(account).l2;
+    async fn prepare(&self, users: Users) -> Result<(Address, B256), NetworkError> {
+        let wallet = self.chains(users).l2;
         let nonce = wallet.next_nonce().await?;
         let wrap = Call::contract(WETH, crate::contracts::abi("deposit()", &[], None));
         let wrap = wrap.with_value(U256::from(TOKENS)).with_gas(120_000);
@@ -348,7 +368,7 @@ impl Target {
         let create = Call::creation(STORE.to_vec().into());
         let signed = wallet.sign(&create, nonce + 1)?;
         let hash = wallet.rpc().send_raw(&signed.raw).await?;
-        Ok((account.address.create(nonce + 1), hash))
+        Ok((users.l2.address.create(nonce + 1), hash))
     }
 }
 
@@ -367,12 +387,20 @@ async fn send_patiently(rpc: &Rpc, raw: &Bytes) -> Result<B256, NetworkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn more_load_has_more_accounts_and_a_summary_adds_up() {
         assert_eq!(accounts(1.0).unwrap().len(), 4);
         assert_eq!(accounts(50.0).unwrap().len(), 13);
-        assert_eq!(accounts(1e9).unwrap().len(), 100);
+        let all = accounts(1e9).unwrap();
+        assert_eq!(all.len(), 100);
+        let addresses: BTreeSet<_> = all
+            .iter()
+            .flat_map(|one| [one.l1, one.l2])
+            .map(|one| one.address)
+            .collect();
+        assert_eq!(addresses.len(), 200, "who deposits sends nothing on L2");
         let tallies = Tallies::default();
         tallies.change(Kind::Transfer, |tally| tally.sent += 3);
         tallies.change(Kind::Transfer, |tally| tally.included += 2);
