@@ -27,7 +27,7 @@ use crate::{
     namespace::Transaction,
 };
 use alloy_primitives::{Address, B256, Bytes};
-use buffer::{Buffer, Candidate, Inserted};
+use buffer::{Buffer, Candidate, Heights, Inserted};
 use doppio_derive::{ConfirmedRefusal, check_confirmed_batch};
 use doppio_protocol::{L1BlockRef, L2BlockRef, config::ChainConfig};
 use drops::DropLog;
@@ -187,11 +187,9 @@ pub struct Streamer {
     buffer: Buffer,
     /// Places up to here have been judged for the next number.
     judged: Option<Place>,
-    /// Whether something has been judged since a batch was forgotten, so that reading again may help.
-    moved: bool,
     /// For each number, the least height of a batch by somebody who was no batcher as far as was known,
     /// and may be one by the batch's L1 origin.
-    unknown: BTreeMap<u64, u64>,
+    unknown: Heights,
     finalized: Option<u64>,
     history: BatcherHistory,
     l1_blocks: BTreeMap<u64, L1BlockRef>,
@@ -217,8 +215,7 @@ impl Streamer {
             waiting_bytes: 0,
             buffer: Buffer::new(),
             judged: None,
-            moved: false,
-            unknown: BTreeMap::new(),
+            unknown: Heights::new(),
             finalized: None,
             history: BatcherHistory::nothing(),
             l1_blocks: BTreeMap::new(),
@@ -243,7 +240,7 @@ impl Streamer {
             .buffer
             .first_height()
             .into_iter()
-            .chain(self.unknown.values().copied());
+            .chain(self.unknown.least());
         let hotshot_height = earlier.fold(next, u64::min);
         Checkpoint {
             hotshot_height,
@@ -281,11 +278,9 @@ impl Streamer {
             return;
         }
         // only the contract's owner can bring about that blocks are read again
-        if !history.batchers().eq(self.history.batchers())
-            && let Some(height) = std::mem::take(&mut self.unknown).into_values().min()
-        {
-            self.buffer.forget(height);
-            self.moved = true;
+        if !history.batchers().eq(self.history.batchers()) {
+            let unknown = std::mem::replace(&mut self.unknown, Heights::new());
+            self.buffer.forget(unknown, &self.config.limits);
         }
         self.history = history;
     }
@@ -338,24 +333,15 @@ impl Streamer {
             if let Some(step) = self.judge_candidates() {
                 return step;
             }
-            if let Some(height) = self.forgotten_height() {
-                self.next_height = height;
-                self.moved = false;
+            // a batch for the next number that did not fit is read again, now that there is room
+            let next = self.tip.number.saturating_add(1);
+            if let Some(height) = self.buffer.take_forgotten(next) {
+                self.next_height = self.next_height.min(height);
             }
             if let Err(step) = self.read_block() {
                 return step;
             }
         }
-    }
-
-    /// The height of what was forgotten, if it is time to read it again.
-    fn forgotten_height(&mut self) -> Option<u64> {
-        if !self.moved {
-            return None;
-        }
-        self.buffer
-            .take_forgotten()
-            .filter(|height| *height < self.next_height)
     }
 
     /// Takes the next block apart.
@@ -430,6 +416,9 @@ impl Streamer {
             _ => {}
         }
         let number = signed.batch.number();
+        if self.scheduled(number) != Some(signed.batch.batch.timestamp) {
+            return Err(DropReason::Time(number));
+        }
         if number <= self.tip.number {
             return Err(DropReason::Past(number));
         }
@@ -447,14 +436,18 @@ impl Streamer {
             .buffer
             .insert(candidate, self.tip.number, &self.config.limits)
         {
-            Inserted::Kept => Ok(()),
+            // what does not fit is read again when it is needed
+            Inserted::Kept | Inserted::NoRoom => Ok(()),
             Inserted::Duplicate => Err(DropReason::Duplicate),
-            // it is read again when there is room
-            Inserted::NoRoom => {
-                self.moved = false;
-                Ok(())
-            }
         }
+    }
+
+    /// The time of an L2 block, which its number decides.
+    fn scheduled(&self, number: u64) -> Option<u64> {
+        let rollup = &self.config.chain.rollup;
+        let blocks = number.checked_sub(rollup.genesis.l2.number)?;
+        let passed = blocks.checked_mul(rollup.block_time)?;
+        rollup.genesis.l2_time.checked_add(passed)
     }
 
     /// Remembers a stranger's batch, if he may be the batcher once L1 is final as far as its origin.
@@ -466,17 +459,8 @@ impl Streamer {
         if ahead == 0 || !is_reachable || self.history.known_to() >= Some(origin) {
             return;
         }
-        let height = self.unknown.entry(number).or_insert(place.height);
-        *height = place.height.min(*height);
-        if self.unknown.len() as u64 > self.config.limits.ahead.max(1)
-            && let (Some((last, one)), Some(mut before)) =
-                (self.unknown.pop_last(), self.unknown.last_entry())
-        {
-            // the two farthest become one, which is remembered for as long as the farther
-            let other = *before.get_mut();
-            before.remove();
-            self.unknown.insert(last, one.min(other));
-        }
+        self.unknown
+            .add(number, place.height, self.config.limits.ahead);
     }
 
     /// Goes through the batches for the next number. None if more must be read.
@@ -491,7 +475,6 @@ impl Streamer {
                     self.buffer.remove_first(number);
                     self.drops.push(Drop { place, reason });
                     self.judged = self.judged.max(Some(place));
-                    self.moved = true;
                 }
                 Judgement::Counts(block) => {
                     let candidate = self.buffer.remove_first(number)?;
@@ -502,9 +485,9 @@ impl Streamer {
                         });
                     }
                     self.tip = block;
-                    self.unknown = self.unknown.split_off(&number.saturating_add(1));
+                    self.unknown.passed(number);
+                    self.buffer.passed(number);
                     self.judged = None;
-                    self.moved = true;
                     let Candidate { place, signed, .. } = candidate;
                     return Some(Step::Batch(Box::new(Confirmed {
                         place,

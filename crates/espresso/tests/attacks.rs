@@ -1,10 +1,5 @@
 //! Two payloads of one commitment: what a service could prove if it named the length or the shares.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "a test's numbers are small"
-)]
-
 use alloy_primitives::Bytes;
 use doppio_espresso::{
     header::Header,

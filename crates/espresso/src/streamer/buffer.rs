@@ -26,8 +26,8 @@ pub(super) struct Buffer {
     numbers: BTreeMap<u64, Vec<Candidate>>,
     origins: BTreeMap<u64, usize>,
     bytes: usize,
-    /// The least height of a batch that was forgotten for want of room.
-    forgotten: Option<u64>,
+    /// For each number, the least height of a batch that was forgotten for want of room.
+    forgotten: Heights,
 }
 
 impl Buffer {
@@ -36,7 +36,7 @@ impl Buffer {
             numbers: BTreeMap::new(),
             origins: BTreeMap::new(),
             bytes: 0,
-            forgotten: None,
+            forgotten: Heights::new(),
         }
     }
 
@@ -50,7 +50,7 @@ impl Buffer {
             return Inserted::Duplicate;
         }
         if number.saturating_sub(tip) > limits.ahead {
-            self.forget(place.height);
+            self.forgotten.add(number, place.height, limits.ahead);
             return Inserted::NoRoom;
         }
         let origin = candidate.signed.batch.l1_origin().number;
@@ -88,19 +88,18 @@ impl Buffer {
         self.origins.values().sum()
     }
 
-    /// Has this block read again when there is room.
-    pub(super) fn forget(&mut self, height: u64) {
-        self.forgotten = Some(
-            self.forgotten
-                .map_or(height, |forgotten| forgotten.min(height)),
-        );
+    /// Has blocks read again when these numbers are next.
+    pub(super) fn forget(&mut self, heights: Heights, limits: &Limits) {
+        for (number, height) in heights.near.into_iter().chain(heights.far) {
+            self.forgotten.add(number, height, limits.ahead);
+        }
     }
 
     /// Forgets the last batch for a number; whether it was another than the one at `place`.
     fn forget_last(&mut self, number: u64, place: Place) -> bool {
         let last = self.numbers.get_mut(&number).and_then(Vec::pop);
         let Some(candidate) = last else { return true };
-        self.forget(candidate.place.height);
+        self.forgotten.add(number, candidate.place.height, u64::MAX);
         self.removed(number, &candidate);
         candidate.place != place
     }
@@ -116,7 +115,7 @@ impl Buffer {
         let Some((number, candidate)) = found else {
             return true;
         };
-        self.forget(candidate.place.height);
+        self.forgotten.add(number, candidate.place.height, u64::MAX);
         self.removed(number, &candidate);
         candidate.place != place
     }
@@ -169,11 +168,69 @@ impl Buffer {
             .values()
             .flatten()
             .map(|candidate| candidate.place.height);
-        kept.chain(self.forgotten).min()
+        kept.chain(self.forgotten.least()).min()
     }
 
-    /// The least height of what was forgotten; after this, nothing is.
-    pub(super) const fn take_forgotten(&mut self) -> Option<u64> {
-        self.forgotten.take()
+    /// The height from which on a batch for this number was forgotten. What is read again from there on
+    /// is forgotten no more.
+    pub(super) fn take_forgotten(&mut self, number: u64) -> Option<u64> {
+        self.forgotten.take(number)
+    }
+
+    /// Nothing up to this number is needed any more.
+    pub(super) fn passed(&mut self, number: u64) {
+        self.forgotten.passed(number);
+    }
+}
+
+/// For numbers of L2 blocks, heights from which on HotShot must be read again.
+#[derive(Clone, Debug)]
+pub(super) struct Heights {
+    near: BTreeMap<u64, u64>,
+    /// The least number and the least height of all that are too many.
+    far: Option<(u64, u64)>,
+}
+
+impl Heights {
+    pub(super) const fn new() -> Self {
+        Self {
+            near: BTreeMap::new(),
+            far: None,
+        }
+    }
+
+    /// Adds a height; beyond `most` numbers only the least.
+    pub(super) fn add(&mut self, number: u64, height: u64, most: u64) {
+        if self.near.contains_key(&number) || (self.near.len() as u64) < most {
+            let known = self.near.entry(number).or_insert(height);
+            *known = height.min(*known);
+        } else {
+            let (first, least) = self.far.unwrap_or((number, height));
+            self.far = Some((number.min(first), height.min(least)));
+        }
+    }
+
+    /// The least height.
+    pub(super) fn least(&self) -> Option<u64> {
+        let far = self.far.map(|(_, height)| height);
+        self.near.values().copied().chain(far).min()
+    }
+
+    /// The height for a number that is next. What is above is not needed after that.
+    fn take(&mut self, number: u64) -> Option<u64> {
+        let far = self.far.filter(|(first, _)| *first <= number);
+        let near = self.near.get(&number).copied();
+        let height = near
+            .into_iter()
+            .chain(far.map(|(_, height)| height))
+            .min()?;
+        self.near.retain(|_, other| *other < height);
+        self.far = self.far.filter(|(_, other)| *other < height);
+        Some(height)
+    }
+
+    /// Nothing up to this number is needed any more.
+    pub(super) fn passed(&mut self, number: u64) {
+        self.near = self.near.split_off(&number.saturating_add(1));
     }
 }

@@ -27,6 +27,9 @@ pub enum DropReason {
         /// Who may; none if nobody, or if it is not one of those who ever could.
         batcher: Option<Address>,
     },
+    /// At another time than the rollup's schedule has for its number.
+    #[error("its time is not that of block {0}")]
+    Time(u64),
     /// For a block that is there already.
     #[error("block {0} is there already")]
     Past(u64),
@@ -62,6 +65,7 @@ impl DropReason {
             Self::Namespace(_) => "namespace",
             Self::Decode(_) => "decode",
             Self::Signer { .. } => "signer",
+            Self::Time(_) => "time",
             Self::Past(_) => "past",
             Self::Duplicate => "duplicate",
             Self::Superseded(_) => "superseded",
