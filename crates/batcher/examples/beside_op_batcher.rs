@@ -7,6 +7,7 @@
     reason = "a table for people"
 )]
 
+use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
 use alloy_primitives::{B256, Bytes};
 use doppio_batcher::{
     Action, BatchType, Batcher, BatcherOptions, CompressionAlgo, DaKind, DataAvailability, Event,
@@ -34,11 +35,34 @@ struct Posted {
     channel_bytes: usize,
     /// Bytes of calldata or of blobs' data.
     bytes: usize,
+    gas: u64,
+    blob_gas: u64,
+}
+
+/// Gas of a transaction with this calldata to an address without code (EIP-7623).
+fn calldata_gas(data: &[u8]) -> u64 {
+    let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
+    let others = data.len() as u64 - zeros;
+    21_000 + (4 * zeros + 16 * others).max(10 * zeros + 40 * others)
 }
 
 impl Posted {
-    fn add(&mut self, channels: &mut BTreeSet<B256>, items: &[Bytes]) -> Anything<()> {
+    fn add(
+        &mut self,
+        channels: &mut BTreeSet<B256>,
+        kind: DaKind,
+        items: &[Bytes],
+    ) -> Anything<()> {
         self.transactions += 1;
+        match kind {
+            DaKind::Calldata => {
+                self.gas += items.iter().map(|data| calldata_gas(data)).sum::<u64>()
+            }
+            DaKind::Blobs => {
+                self.gas += 21_000;
+                self.blob_gas += DATA_GAS_PER_BLOB * items.len() as u64;
+            }
+        }
         for item in items {
             self.bytes += item.len();
             for frame in parse_frames(item, u32::MAX)? {
@@ -58,17 +82,17 @@ fn op_batchers(chain: &RecordedChain, l1: &[L1Block]) -> Anything<Posted> {
     for block in l1 {
         for inbox in &block.inbox {
             let hashes = inbox.transaction.blob_versioned_hashes();
-            let items: Vec<Bytes> = if hashes.is_empty() {
-                vec![inbox.transaction.input()]
+            let (kind, items): (_, Vec<Bytes>) = if hashes.is_empty() {
+                (DaKind::Calldata, vec![inbox.transaction.input()])
             } else {
                 let blobs = hashes.iter().map(|hash| chain.blob(hash));
                 let blobs = blobs
                     .collect::<Option<Vec<_>>>()
                     .ok_or("a blob is missing")?;
                 let data = blobs.iter().map(|blob| decode_blob(blob).map(Bytes::from));
-                data.collect::<Result<_, _>>()?
+                (DaKind::Blobs, data.collect::<Result<_, _>>()?)
             };
-            posted.add(&mut channels, &items)?;
+            posted.add(&mut channels, kind, &items)?;
         }
     }
     Ok(posted)
@@ -117,9 +141,9 @@ impl Run<'_> {
         for submission in &self.submissions {
             match &submission.payload {
                 Payload::Calldata(data) => {
-                    posted.add(&mut channels, core::slice::from_ref(data))?
+                    posted.add(&mut channels, DaKind::Calldata, core::slice::from_ref(data))?
                 }
-                Payload::Blobs(blobs) => posted.add(&mut channels, blobs)?,
+                Payload::Blobs(blobs) => posted.add(&mut channels, DaKind::Blobs, blobs)?,
             }
         }
         Ok(posted)
@@ -174,14 +198,24 @@ fn safe_origin(safe: &L2BlockRef) -> L1BlockRef {
     }
 }
 
-fn line(name: &str, posted: Posted, l2_txs: usize) {
+/// The user transactions of a chain: how many, and their bytes.
+#[derive(Clone, Copy, Debug)]
+struct Users {
+    count: usize,
+    bytes: usize,
+}
+
+fn line(name: &str, posted: Posted, users: Users) {
+    let mib = users.bytes as f64 / f64::from(1 << 20);
     println!(
-        "{name:<12} {:>5} {:>8} {:>12} {:>10} {:>16.1}",
+        "{name:<12} {:>5} {:>8} {:>13} {:>9} {:>15.1} {:>13.0} {:>18.0}",
         posted.transactions,
         posted.channels,
         posted.channel_bytes,
         posted.bytes,
-        posted.bytes as f64 / l2_txs as f64,
+        posted.bytes as f64 / users.count as f64,
+        posted.gas as f64 / mib,
+        posted.blob_gas as f64 / mib,
     );
 }
 
@@ -191,7 +225,14 @@ fn compare(folder: &Path, name: &str, options: BatcherOptions) -> Anything<Recor
     let blocks = chain.l2_blocks.iter().map(|block| block.decode());
     let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
     let txs = blocks.iter().flat_map(|block| &block.transactions);
-    let l2_txs = txs.filter(|tx| tx.first() != Some(&0x7e)).count();
+    let users: Vec<usize> = txs
+        .filter(|tx| tx.first() != Some(&0x7e))
+        .map(|tx| tx.len())
+        .collect();
+    let users = Users {
+        count: users.len(),
+        bytes: users.iter().sum(),
+    };
     let theirs = op_batchers(&chain, &l1)?;
     // about as many channels in the same time
     let (mut nearest, mut duration) = (usize::MAX, 1);
@@ -213,12 +254,16 @@ fn compare(folder: &Path, name: &str, options: BatcherOptions) -> Anything<Recor
         ..options
     };
     println!(
-        "\n{name}: {} L2 blocks, {l2_txs} transactions",
-        blocks.len()
+        "\n{name}: {} L2 blocks, {} transactions of users with {} bytes",
+        blocks.len(),
+        users.count,
+        users.bytes,
     );
-    println!("             txs channels  channel bytes      bytes  bytes per L2 tx");
-    line("op-batcher", theirs, l2_txs);
-    line("ours", ours(&chain, &l1, &blocks, options)?, l2_txs);
+    println!(
+        "               txs channels channel bytes     bytes bytes per L2 tx   gas per MiB   blob gas per MiB"
+    );
+    line("op-batcher", theirs, users);
+    line("ours", ours(&chain, &l1, &blocks, options)?, users);
     Ok(chain)
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod chain;
+mod http;
 mod l1;
 mod l2;
 mod lies;
@@ -13,6 +14,7 @@ mod proxy;
 mod server;
 
 pub use chain::Chain;
+pub use http::Message;
 pub use l1::commitment;
 pub use lies::{all_nodes, alterations, changed, is_read};
 pub use proxy::{Asked, Change, Proxy};

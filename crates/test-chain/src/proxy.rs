@@ -1,9 +1,10 @@
 //! A server in front of another one, which sees what is asked and may change what is answered.
 
+use crate::Message;
 use serde_json::Value;
 use std::{
     fmt,
-    io::{BufRead, BufReader, Write},
+    io::BufReader,
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -35,59 +36,6 @@ impl fmt::Debug for Proxy {
         f.debug_struct("Proxy")
             .field("url", &self.url)
             .finish_non_exhaustive()
-    }
-}
-
-/// A request or a response: its first line, its headers in lower case, its body.
-struct Message {
-    first: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Message {
-    /// None at the end of the connection.
-    fn read(reader: &mut impl BufRead) -> Option<Self> {
-        let mut first = String::new();
-        reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
-            let Some((name, value)) = line.trim().split_once(':') else {
-                break;
-            };
-            headers.push((name.to_lowercase(), value.trim().to_owned()));
-        }
-        let length = headers.iter().find(|(name, _)| name == "content-length");
-        let mut body = Vec::new();
-        match length {
-            Some((_, length)) => {
-                body.resize(length.parse().ok()?, 0);
-                reader.read_exact(&mut body).ok()?;
-            }
-            None if first.starts_with("HTTP") => drop(reader.read_to_end(&mut body).ok()?),
-            None => {}
-        }
-        Some(Self {
-            first: first.trim().to_owned(),
-            headers,
-            body,
-        })
-    }
-
-    /// Writes it in one piece, with those of its headers.
-    fn write(&self, to: &mut impl Write, headers: &[&str]) -> Option<()> {
-        let mut text = format!("{}\r\n", self.first);
-        for (name, value) in &self.headers {
-            if headers.contains(&&**name) {
-                text += &format!("{name}: {value}\r\n");
-            }
-        }
-        text += &format!("content-length: {}\r\n\r\n", self.body.len());
-        let mut bytes = text.into_bytes();
-        bytes.extend(&self.body);
-        to.write_all(&bytes).ok()
     }
 }
 
@@ -135,9 +83,8 @@ impl Proxy {
 
     fn look(&self, request: &Message, json: &mut Value) {
         let mut change = self.change.lock().unwrap();
-        let path = request.first.split(' ').nth(1).unwrap_or_default();
-        if request.first.starts_with("GET") {
-            let (method, params) = (path, &Value::Null);
+        if request.is_get() {
+            let (method, params) = (request.path(), &Value::Null);
             return change(Asked { method, params }, json);
         }
         let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! The sockets, and what can be wrong behind them.
 
-use crate::chain::Chain;
+use crate::{Message, chain::Chain};
 use serde_json::{Value, json};
 use std::{
     collections::{HashMap, HashSet},
-    fmt::{self, Write as _},
-    io::{BufRead, BufReader, Read, Write},
+    fmt,
+    io::BufReader,
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -141,22 +141,7 @@ impl Fake {
         let mut writer = stream.try_clone().ok()?;
         let mut reader = BufReader::new(stream);
         loop {
-            let mut first = String::new();
-            reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).ok()?;
-                let line = line.trim().to_lowercase();
-                if line.is_empty() {
-                    break;
-                }
-                if let Some(value) = line.strip_prefix("content-length:") {
-                    length = value.trim().parse().ok()?;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).ok()?;
+            let request = Message::read(&mut reader)?;
             self.requests.fetch_add(1, Ordering::SeqCst);
             let (delay, instead) = {
                 let mut rules = self.rules.lock().unwrap();
@@ -166,35 +151,36 @@ impl Fake {
             self.most_waiting.fetch_max(waiting, Ordering::SeqCst);
             thread::sleep(delay);
             self.waiting.fetch_sub(1, Ordering::SeqCst);
-            let (status, headers, body) = match instead {
-                Some((status, headers, body)) => (status, headers, body.as_bytes().to_vec()),
-                None => {
-                    let path = first.split(' ').nth(1)?;
-                    let (status, body) = if first.starts_with("GET") {
-                        self.log.lock().unwrap().push(path.to_owned());
-                        self.batches.lock().unwrap().push(vec![path.to_owned()]);
-                        match self.role {
-                            Role::Da => self.payload(path),
-                            _ => {
-                                let (status, body) = self.beacon(path);
-                                (status, body.into_bytes())
-                            }
+            let answer = match instead {
+                Some((status, headers, body)) => {
+                    let mut answer = Message::response(status, body.as_bytes().to_vec());
+                    let headers = headers.lines().filter_map(|line| line.split_once(": "));
+                    answer.headers = headers
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect();
+                    answer
+                }
+                None if request.is_get() => {
+                    let path = request.path().to_owned();
+                    self.log.lock().unwrap().push(path.clone());
+                    self.batches.lock().unwrap().push(vec![path.clone()]);
+                    let (status, body) = match self.role {
+                        Role::Da => self.payload(&path),
+                        _ => {
+                            let (status, body) = self.beacon(&path);
+                            (status, body.into_bytes())
                         }
-                    } else {
-                        let answer = self.rpc(&serde_json::from_slice(&body).ok()?);
-                        (200, answer.into_bytes())
                     };
-                    (status, "", body)
+                    Message::response(status, body)
+                }
+                None => {
+                    let answer = self.rpc(&serde_json::from_slice(&request.body).ok()?);
+                    Message::response(200, answer.into_bytes())
                 }
             };
-            let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
-            if !headers.is_empty() {
-                write!(head, "{headers}\r\n").ok()?;
-            }
-            // in one piece: the second of two would wait for the other side's word on the first
-            let mut answer = format!("{head}\r\n").into_bytes();
-            answer.extend(body);
-            writer.write_all(&answer).ok()?;
+            let headers = answer.headers.iter().map(|(name, _)| &**name);
+            let headers: Vec<&str> = headers.collect();
+            answer.write(&mut writer, &headers)?;
         }
     }
 

@@ -2,10 +2,11 @@
 
 use crate::made::{Made, SLOT};
 use alloy_primitives::B256;
+use doppio_test_chain::Message;
 use serde_json::Value;
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Read, Write},
+    io::BufReader,
     net::{TcpListener, TcpStream},
     sync::{
         Arc,
@@ -58,29 +59,13 @@ impl MadeServer {
         let mut writer = stream.try_clone().ok()?;
         let mut reader = BufReader::new(stream);
         loop {
-            let mut first = String::new();
-            reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).ok()?;
-                let line = line.trim().to_lowercase();
-                if line.is_empty() {
-                    break;
-                }
-                if let Some(value) = line.strip_prefix("content-length:") {
-                    length = value.trim().parse().ok()?;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).ok()?;
+            let request = Message::read(&mut reader)?;
             thread::sleep(self.delay);
-            let path = first.split(' ').nth(1)?;
-            let answer = if first.starts_with("GET") {
+            let answer = if request.is_get() {
                 self.beacon_requests.fetch_add(1, Ordering::SeqCst);
-                self.beacon(path)
+                self.beacon(request.path())
             } else {
-                let request: Value = serde_json::from_slice(&body).ok()?;
+                let request: Value = serde_json::from_slice(&request.body).ok()?;
                 let counter = if request.is_array() {
                     &self.block_requests
                 } else {
@@ -91,11 +76,7 @@ impl MadeServer {
             };
             let (status, answer) = answer.map_or((404, String::new()), |answer| (200, answer));
             self.bytes.fetch_add(answer.len() as u64, Ordering::SeqCst);
-            let head = format!(
-                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
-                answer.len()
-            );
-            writer.write_all((head + &answer).as_bytes()).ok()?;
+            Message::response(status, answer.into_bytes()).write(&mut writer, &[])?;
         }
     }
 

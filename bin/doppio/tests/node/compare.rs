@@ -32,6 +32,15 @@ fn of_block_20(method: &str, answer: &mut Value, pointer: &str) {
     }
 }
 
+/// A difference in what is safe.
+const fn safe(field: &'static str, alter: fn(&str, &mut Value)) -> Case {
+    Case {
+        what: "safe",
+        field,
+        alter,
+    }
+}
+
 /// Nothing is safe in the other node.
 fn nothing_safe(method: &str, answer: &mut Value) {
     if method == "optimism_syncStatus" {
@@ -61,36 +70,24 @@ const CASES: [Case; 9] = [
             of_block_20(method, answer, "/blockRef/hash");
         },
     },
-    Case {
-        what: "safe",
-        field: "the block is",
-        alter: |method, answer| of_block_20(method, answer, "/blockRef/hash"),
-    },
-    Case {
-        what: "safe",
-        field: "its time is",
-        alter: |method, answer| of_block_20(method, answer, "/blockRef/timestamp"),
-    },
-    Case {
-        what: "safe",
-        field: "its L1 origin is",
-        alter: |method, answer| of_block_20(method, answer, "/blockRef/l1origin/hash"),
-    },
-    Case {
-        what: "safe",
-        field: "the state root is",
-        alter: |method, answer| of_block_20(method, answer, "/stateRoot"),
-    },
-    Case {
-        what: "safe",
-        field: "the withdrawals root is",
-        alter: |method, answer| of_block_20(method, answer, "/withdrawalStorageRoot"),
-    },
-    Case {
-        what: "safe",
-        field: "the output root is",
-        alter: |method, answer| of_block_20(method, answer, "/outputRoot"),
-    },
+    safe("the block is", |method, answer| {
+        of_block_20(method, answer, "/blockRef/hash")
+    }),
+    safe("its time is", |method, answer| {
+        of_block_20(method, answer, "/blockRef/timestamp")
+    }),
+    safe("its L1 origin is", |method, answer| {
+        of_block_20(method, answer, "/blockRef/l1origin/hash")
+    }),
+    safe("the state root is", |method, answer| {
+        of_block_20(method, answer, "/stateRoot")
+    }),
+    safe("the withdrawals root is", |method, answer| {
+        of_block_20(method, answer, "/withdrawalStorageRoot")
+    }),
+    safe("the output root is", |method, answer| {
+        of_block_20(method, answer, "/outputRoot")
+    }),
     Case {
         what: "finalized",
         field: "the block is",
