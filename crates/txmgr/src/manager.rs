@@ -385,6 +385,7 @@ impl TxManager {
         if let Step::Estimating(call) | Step::Signing(call) = slot.step {
             self.calls.remove(&call);
             slot.step = Step::Idle;
+            slot.making = None;
         }
     }
 

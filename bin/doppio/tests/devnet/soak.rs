@@ -38,7 +38,13 @@ async fn under_load_for_a_long_time_nothing_is_lost_and_memory_does_not_grow() {
         return;
     }
     let folder = Folder::new("devnet-soak");
-    let mut devnet = Devnet::start(&folder, "net", &["--block-time=1".to_owned()]);
+    // what the databases keep in memory may grow up to a limit: here that is soon reached
+    let flags = [
+        "--block-time=1",
+        "--arg=engine=--db.cache=16",
+        "--arg=verifier-engine=--db.cache=16",
+    ];
+    let mut devnet = Devnet::start(&folder, "net", &flags.map(str::to_owned));
     let mut processes = BTreeMap::from([("devnet".to_owned(), devnet.id())]);
     for role in devnet.description["roles"].as_object().unwrap().keys() {
         processes.insert(role.clone(), devnet.process_of(role));
@@ -68,7 +74,7 @@ async fn under_load_for_a_long_time_nothing_is_lost_and_memory_does_not_grow() {
         say(&format!(
             "{role}: {first} MiB in the first third, {middle} MiB in the second, {last} MiB in the last"
         ));
-        assert!(last <= middle + middle / 4 + 32, "{role} grows");
+        assert!(last <= middle + middle / 8 + 8, "{role} grows");
     }
     assert!(devnet.stop().success(), "{}", devnet.screen());
 }

@@ -562,6 +562,17 @@ fn cell_proofs_are_sent_from_twelve_seconds_after_osaka() {
     let (old, new) = world.handed_in.split_at(first.unwrap());
     assert!(!old.is_empty());
     assert!(new.iter().all(|(_, form)| *form == SidecarVersion::Cells));
+    // to the second
+    for (seconds, expected) in [
+        (1000, SidecarVersion::Blob),
+        (1012, SidecarVersion::Blob),
+        (1013, SidecarVersion::Cells),
+    ] {
+        let mut world = crate::model::world(|options| options.cell_proof_time = Some(osaka));
+        world.pass(seconds * 1000);
+        world.send(Blob);
+        assert_eq!(world.handed_in[0].1, expected, "{seconds}");
+    }
     // Without the flag on an L1 that is not known: never.
     let mut world = crate::model::world(|_| {});
     world.send(Blob);
@@ -645,4 +656,82 @@ fn a_refusal_is_told_with_the_endpoints_words() {
     };
     assert_eq!(*failure, PublishFailure::InsufficientFunds);
     assert!(words.contains("balance 0"));
+}
+
+#[test]
+fn what_waits_for_a_nonce_goes_with_what_is_given_up_before_it() {
+    let mut world = world(|options| options.max_pending = 1);
+    let (first, second) = (world.send(Plain), world.send(Plain));
+    assert_eq!(world.signed.len(), 1, "the second has no nonce yet");
+    world.handle(Event::Cancel(first));
+    world.run();
+    assert_eq!(
+        world.end(second),
+        Some(&Outcome::Failed(FailReason::Earlier(first)))
+    );
+    until_done(&mut world);
+    assert_eq!(world.end(first), Some(&Outcome::Cancelled));
+    assert!(world.landed().is_empty());
+}
+
+#[test]
+fn a_cancellation_is_of_the_kind_that_the_pool_has() {
+    for kind in [Plain, Blob] {
+        let mut world = world(|_| {});
+        let id = world.send(kind);
+        world.handle(Event::Cancel(id));
+        world.run();
+        let kinds: Vec<_> = world.signed.iter().map(|made| made.tx.kind()).collect();
+        assert_eq!(kinds, [kind, kind]);
+        until_done(&mut world);
+        assert_eq!(world.end(id), Some(&Outcome::Cancelled));
+    }
+}
+
+/// One endpoint refuses for good, and another, which gave no answer, has it.
+#[test]
+fn what_one_endpoint_refuses_another_may_have() {
+    let mut world = world(|_| {});
+    world.refusals = [None, Some("oversized data")].into();
+    let id = world.send(Plain);
+    world.pass(12_000);
+    assert_eq!(world.outcomes(id), []);
+    let mut world = self::world(|_| {});
+    // account, tip and signature are answered; then the transaction is handed in
+    world.fates = [Fate::Answered, Fate::Fails].into();
+    world.refusals = [Some("oversized data")].into();
+    let id = world.send(Plain);
+    assert_eq!(world.outcomes(id), [], "it is not given up");
+    until_done(&mut world);
+    assert_confirmed(&world, id);
+}
+
+/// An endpoint that is behind is no reorganisation.
+#[test]
+fn a_nonce_that_one_endpoint_has_not_seen_yet_is_not_free() {
+    let mut world = world(|_| {});
+    let foreign = world.foreign(0, Plain, 100 * GWEI);
+    world.add_block(vec![foreign]);
+    world.announce();
+    world.run();
+    world.blocks(2);
+    assert_eq!(world.manager.next_nonce(), Some(1));
+    let signed = world.signed.len();
+    world.behind = [0, 0].into();
+    world.blocks(2);
+    world.behind = [0, 0].into();
+    world.blocks(4);
+    assert_eq!(world.signed.len(), signed, "nothing is sent for nonce 0");
+}
+
+#[test]
+fn once_closed_it_says_nothing_of_what_is_in_the_pools() {
+    let mut world = world(|_| {});
+    world.send(Plain);
+    world.handle(Event::Close);
+    world.run();
+    world.blocks(0);
+    world.pass(60_000);
+    assert!(world.manager.is_done());
+    assert_eq!(world.notices, []);
 }

@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) room: usize,
     /// What happens to the next questions; answered once there are none.
     pub(crate) fates: VecDeque<Fate>,
+    /// What is said of the account's nonce next, by endpoints that are behind.
+    pub(crate) behind: VecDeque<u64>,
     /// What the pool says to the next transactions; its own word once there are none.
     pub(crate) refusals: VecDeque<Option<&'static str>>,
     pub(crate) gas: Result<u64, String>,
@@ -139,6 +141,7 @@ pub(crate) fn unstarted(change: impl FnOnce(&mut Options)) -> World {
         tip: GWEI,
         room: 1000,
         fates: VecDeque::new(),
+        behind: VecDeque::new(),
         refusals: VecDeque::new(),
         gas: Ok(50_000),
         sign_failures: VecDeque::new(),
@@ -423,7 +426,7 @@ impl World {
             Action::FetchAccount(call) => {
                 self.asked.push("account");
                 let mut pending = self.nonce();
-                let account = Account {
+                let mut account = Account {
                     latest: pending,
                     pending: {
                         while self.pool.contains_key(&pending) {
@@ -432,6 +435,9 @@ impl World {
                         pending
                     },
                 };
+                if let Some(nonce) = self.behind.pop_front() {
+                    (account.latest, account.pending) = (nonce, nonce);
+                }
                 Event::Account(call, (!fails).then_some(account))
             }
             Action::FetchTip { call, .. } => {
@@ -515,7 +521,12 @@ impl World {
             return unknown();
         }
         if let Some(Some(words)) = self.refusals.pop_front() {
-            return Published::Refused(vec![words.to_owned()]);
+            let words = words.to_owned();
+            return match fate {
+                // one endpoint refuses it, and another gives no answer
+                Fate::Fails => Published::Unknown(vec![words, "no connection".to_owned()]),
+                _ => Published::Refused(vec![words]),
+            };
         }
         let answer = self.add(hash);
         match (fate, answer) {

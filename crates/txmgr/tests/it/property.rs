@@ -95,7 +95,7 @@ struct Sent {
 }
 
 pub(crate) struct Run {
-    world: World,
+    pub(crate) world: World,
     sent: Vec<Sent>,
     life: usize,
     is_closed: bool,

@@ -1,12 +1,16 @@
 //! Schedules that properties found, each of which once kept requests from ending.
 
 use crate::{
-    model::Fate::{self, Answered, Fails, Late, Silence},
+    model::{
+        Fate::{self, Answered, Fails, Late, Silence},
+        World,
+    },
     property::{
         Run,
         Step::{self, *},
     },
 };
+use doppio_txmgr::RequestId;
 
 const fn send(is_blob: bool) -> Step {
     Send {
@@ -31,13 +35,14 @@ const PLAIN: Step = send(false);
 const BLOB: Step = send(true);
 
 #[track_caller]
-fn ends(steps: &[Step]) {
+fn ends(steps: &[Step]) -> World {
     let mut run = Run::new(None);
     for step in steps {
         run.take(step);
     }
     run.heal();
     run.check().unwrap();
+    run.world
 }
 
 fn mine(rooms: &[usize]) -> impl Iterator<Item = Step> {
@@ -47,7 +52,7 @@ fn mine(rooms: &[usize]) -> impl Iterator<Item = Step> {
 /// The plain one must not get into a pool before the blobs that a reorganisation took back.
 #[test]
 fn blobs_and_what_came_after_them_are_lost_together() {
-    ends(&[
+    let world = ends(&[
         BLOB,
         Mine { room: 1 },
         PLAIN,
@@ -55,6 +60,8 @@ fn blobs_and_what_came_after_them_are_lost_together() {
         Mine { room: 1 },
         reorg(2, 0, true),
     ]);
+    // nothing is given up: both are there again, in their order
+    assert_eq!(world.landed(), [RequestId(0), RequestId(1)]);
 }
 
 /// What a stranger paid may be too dear to replace, and may be gone.
