@@ -51,15 +51,32 @@ impl SecretKey {
 /// The point of G1 that stands for a hash: the first x from the hash modulo p upwards that a point
 /// has, and of its two y the one that is a power of the square.
 pub fn hash_to_point(hash: &[u8; 32]) -> G1 {
+    G1(first_point(hash))
+}
+
+/// The point of G1 that stands for 48 hashed bytes, as jellyfish has it: the first x from the number
+/// modulo p upwards that a point has, and of its two y the smaller.
+// spec: espresso 4.2
+pub fn wide_hash_to_point(hash: &[u8; 48]) -> G1 {
+    let point = first_point(hash);
+    if point.y.lexicographically_largest().into() {
+        G1(-point)
+    } else {
+        G1(point)
+    }
+}
+
+/// The first point from the big-endian number modulo p upwards.
+fn first_point(number: &[u8]) -> G1Affine {
     let mut little = [0; 64];
-    for (to, from) in little.iter_mut().zip(hash.iter().rev()) {
+    for (to, from) in little.iter_mut().zip(number.iter().rev()) {
         *to = *from;
     }
     let mut x = Fq::from_uniform_bytes(&little);
     loop {
         // half of all x have a point, so this ends soon
         if let Some(y) = (x.square() * x + G1Affine::b()).sqrt().into_option() {
-            return G1(G1Affine { x, y });
+            return G1Affine { x, y };
         }
         x += Fq::ONE;
     }

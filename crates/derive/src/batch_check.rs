@@ -156,6 +156,49 @@ batch_drops! {
         "a block of the safe chain that the span overlaps has no L1 information";
 }
 
+/// What speaks against a batch that another layer has confirmed before L1 has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ConfirmedRefusal {
+    /// It breaks a rule, and derivation from L1 would drop it.
+    #[error(transparent)]
+    Drop(#[from] BatchDrop),
+    /// L1 blocks are missing to decide.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+/// Checks a batch that another layer has confirmed by the rules under which derivation will check it.
+///
+/// `epoch` is the parent's L1 origin, `next` the L1 block after it if that is final. `included_in` is
+/// the newest L1 block that is known to be older than the batch's inclusion.
+///
+/// # Errors
+///
+/// If the batch breaks a rule, or L1 blocks are missing to decide.
+// spec: opstack 3.7
+pub fn check_confirmed_batch(
+    chain: &ChainConfig,
+    parent: &L2BlockRef,
+    epoch: L1BlockRef,
+    next: Option<L1BlockRef>,
+    included_in: &L1BlockRef,
+    batch: &SingularBatch,
+) -> Result<(), ConfirmedRefusal> {
+    let context = Context {
+        chain,
+        l1_blocks: &[epoch].into_iter().chain(next).collect(),
+        safe_head: parent,
+        included_in,
+    };
+    match context.check_singular(batch) {
+        Validity::Accept => Ok(()),
+        Validity::Drop(broken) => Err(broken.into()),
+        Validity::Undecided(missing) => Err(missing.into()),
+        Validity::Future => Err(BatchDrop::Future.into()),
+        Validity::Past => Err(BatchDrop::Old.into()),
+    }
+}
+
 /// What batches are checked against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {

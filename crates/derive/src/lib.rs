@@ -49,7 +49,7 @@ pub use authorization::{
     BATCH_INFO_AUTHENTICATED, BATCH_INFO_AUTHENTICATED_BY, INLINE_SIGNATURE_LENGTH,
     batch_commitment,
 };
-pub use batch_check::{BatchDrop, Undecided};
+pub use batch_check::{BatchDrop, ConfirmedRefusal, Undecided, check_confirmed_batch};
 pub use build::{Built, Epoch, build_attributes};
 pub use challenges::Settled;
 pub use channel_bank::FrameRefusal;

@@ -13,6 +13,7 @@ mod configuration;
 mod data;
 mod eigenda;
 mod engine;
+mod espresso;
 mod files;
 mod pipeline;
 
@@ -58,6 +59,13 @@ pub const TARGETS: &[Target] = &[
     ("eigenda_payload", eigenda::eigenda_payload),
     ("eigenda_bundle", eigenda::eigenda_bundle),
     ("bn254_points", eigenda::bn254_points),
+    ("espresso_tagged", espresso::espresso_tagged),
+    ("espresso_header", espresso::espresso_header),
+    ("espresso_certificates", espresso::espresso_certificates),
+    ("espresso_namespace", espresso::espresso_namespace),
+    ("espresso_batch", espresso::espresso_batch),
+    ("espresso_stream", espresso::espresso_stream),
+    ("espresso_proof", espresso::espresso_proof),
 ];
 
 /// Bytes that a target may have allocated at most at one time for an input of this length.
