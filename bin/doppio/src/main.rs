@@ -49,10 +49,17 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let command = Cli::command().mut_subcommand("batcher", |command| {
-        let command = environment::named_after_flags(command, batcher::ENVIRONMENT);
-        // the last one counts, as with the op-stack's programs
-        environment::with_switches(command).args_override_self(true)
+        environment::with_switches(environment::named_after_flags(
+            command,
+            batcher::ENVIRONMENT,
+        ))
     });
+    // of a flag that is given twice the last one counts, as with the op-stack's programs
+    let command = ["batcher", "engine", "node"]
+        .into_iter()
+        .fold(command, |command, role| {
+            command.mut_subcommand(role, |role| role.args_override_self(true))
+        });
     let command = environment::with_op_stack_names(command, &|name| std::env::var_os(name));
     let Cli { command } =
         Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());

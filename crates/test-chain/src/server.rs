@@ -149,8 +149,6 @@ impl Fake {
             };
             let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
             self.most_waiting.fetch_max(waiting, Ordering::SeqCst);
-            thread::sleep(delay);
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
             let answer = match instead {
                 Some((status, headers, body)) => {
                     let mut answer = Message::response(status, body.as_bytes().to_vec());
@@ -180,6 +178,9 @@ impl Fake {
             };
             let headers = answer.headers.iter().map(|(name, _)| &**name);
             let headers: Vec<&str> = headers.collect();
+            // what was asked is known at once, and answered late
+            thread::sleep(delay);
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
             answer.write(&mut writer, &headers)?;
         }
     }
