@@ -27,7 +27,7 @@ use crate::{
     namespace::Transaction,
 };
 use alloy_primitives::{Address, B256, Bytes};
-use buffer::{Buffer, Candidate, Heights, Inserted};
+use buffer::{Buffer, Candidate, Inserted, Places};
 use doppio_derive::{ConfirmedRefusal, check_confirmed_batch};
 use doppio_protocol::{L1BlockRef, L2BlockRef, config::ChainConfig};
 use drops::DropLog;
@@ -189,7 +189,7 @@ pub struct Streamer {
     judged: Option<Place>,
     /// For each number, the least height of a batch by somebody who was no batcher as far as was known,
     /// and may be one by the batch's L1 origin.
-    unknown: Heights,
+    unknown: Places,
     finalized: Option<u64>,
     history: BatcherHistory,
     l1_blocks: BTreeMap<u64, L1BlockRef>,
@@ -215,7 +215,7 @@ impl Streamer {
             waiting_bytes: 0,
             buffer: Buffer::new(),
             judged: None,
-            unknown: Heights::new(),
+            unknown: Places::new(),
             finalized: None,
             history: BatcherHistory::nothing(),
             l1_blocks: BTreeMap::new(),
@@ -279,7 +279,7 @@ impl Streamer {
         }
         // only the contract's owner can bring about that blocks are read again
         if !history.batchers().eq(self.history.batchers()) {
-            let unknown = std::mem::replace(&mut self.unknown, Heights::new());
+            let unknown = std::mem::replace(&mut self.unknown, Places::new());
             self.buffer.forget(unknown, &self.config.limits);
         }
         self.history = history;
@@ -330,15 +330,18 @@ impl Streamer {
     /// The next batch, or what is missing for it.
     pub fn step(&mut self) -> Step {
         loop {
-            if let Some(step) = self.judge_candidates() {
-                return step;
-            }
-            // a batch for the next number that did not fit is read again, now that there is room
             let next = self.tip.number.saturating_add(1);
+            // a batch for the next number that did not fit is read again, now that there is room
             if let Some(height) = self.buffer.take_forgotten(next) {
                 self.next_height = self.next_height.min(height);
             }
-            if let Err(step) = self.read_block() {
+            // nothing is judged before all that stands before it is read
+            let first = self.buffer.first(next);
+            if first.is_some_and(|first| first.place.height < self.next_height) {
+                if let Some(step) = self.judge_first(next) {
+                    return step;
+                }
+            } else if let Err(step) = self.read_block() {
                 return step;
             }
         }
@@ -459,42 +462,39 @@ impl Streamer {
         if ahead == 0 || !is_reachable || self.history.known_to() >= Some(origin) {
             return;
         }
-        self.unknown
-            .add(number, place.height, self.config.limits.ahead);
+        self.unknown.add(number, place, self.config.limits.ahead);
     }
 
-    /// Goes through the batches for the next number. None if more must be read.
-    fn judge_candidates(&mut self) -> Option<Step> {
-        let number = self.tip.number.checked_add(1)?;
-        loop {
-            let candidate = self.buffer.first(number)?;
-            match self.judge(candidate) {
-                Judgement::Stop(step) => return Some(step),
-                Judgement::Dropped(reason) => {
-                    let place = candidate.place;
-                    self.buffer.remove_first(number);
-                    self.drops.push(Drop { place, reason });
-                    self.judged = self.judged.max(Some(place));
-                }
-                Judgement::Counts(block) => {
-                    let candidate = self.buffer.remove_first(number)?;
-                    for place in self.buffer.remove_number(number) {
-                        self.drops.push(Drop {
-                            place,
-                            reason: DropReason::Superseded(number),
-                        });
-                    }
-                    self.tip = block;
-                    self.unknown.passed(number);
-                    self.buffer.passed(number);
-                    self.judged = None;
-                    let Candidate { place, signed, .. } = candidate;
-                    return Some(Step::Batch(Box::new(Confirmed {
+    /// Judges the first batch for the next number. None if it is dropped.
+    fn judge_first(&mut self, number: u64) -> Option<Step> {
+        let candidate = self.buffer.first(number)?;
+        match self.judge(candidate) {
+            Judgement::Stop(step) => Some(step),
+            Judgement::Dropped(reason) => {
+                let place = candidate.place;
+                self.buffer.remove_first(number);
+                self.drops.push(Drop { place, reason });
+                self.judged = self.judged.max(Some(place));
+                None
+            }
+            Judgement::Counts(block) => {
+                let candidate = self.buffer.remove_first(number)?;
+                for place in self.buffer.remove_number(number) {
+                    self.drops.push(Drop {
                         place,
-                        block,
-                        signed,
-                    })));
+                        reason: DropReason::Superseded(number),
+                    });
                 }
+                self.tip = block;
+                self.unknown.passed(number);
+                self.buffer.passed(number);
+                self.judged = None;
+                let Candidate { place, signed, .. } = candidate;
+                Some(Step::Batch(Box::new(Confirmed {
+                    place,
+                    block,
+                    signed,
+                })))
             }
         }
     }

@@ -477,6 +477,40 @@ fn two_readers_agree_whatever_is_written_and_however_it_is_delivered() {
     result.unwrap();
 }
 
+/// Copies of a batch that did not fit: the first one counts, although a later one is read again before it.
+#[test]
+fn of_copies_that_were_forgotten_the_first_one_counts() {
+    let Some(rollup) = rollup() else { return };
+    let mut parents = vec![rollup.start.tip];
+    let mut batches = Vec::new();
+    for _ in 0..8 {
+        let parent = *parents.last().unwrap();
+        let (batch, block) = rollup.batch(&parent, 0, &Twist::default());
+        batches.push(batch.encode());
+        parents.push(block);
+    }
+    let order: [&[usize]; 7] = [&[7], &[7, 4], &[6], &[2], &[0], &[3], &[1, 5]];
+    let payloads = order.map(|list| list.iter().map(|at| batches[*at].clone()).collect());
+    let blocks = blocks(&rollup, &payloads, 5);
+    let reader = Reader::new(&rollup, &blocks);
+    let places = |limits| {
+        let config = config(&rollup, Authorization::AtHotShot, limits);
+        let (found, _) = reader.read(Streamer::new(config, rollup.start), 60, 0);
+        let places: Vec<_> = found.iter().map(|one| one.place).collect();
+        places
+    };
+    let little = Limits {
+        ahead: 4,
+        per_number: 1,
+        per_origin: 3,
+        batch_bytes: 4000,
+        ..Limits::default()
+    };
+    let expected = places(Limits::default());
+    assert_eq!(expected.len(), 8);
+    assert_eq!(places(little), expected);
+}
+
 /// Version 1: a signer who is unknown now may be the batcher at the batch's origin later.
 #[test]
 fn a_batcher_who_is_appointed_later_is_read_again() {

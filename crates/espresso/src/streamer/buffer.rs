@@ -26,8 +26,8 @@ pub(super) struct Buffer {
     numbers: BTreeMap<u64, Vec<Candidate>>,
     origins: BTreeMap<u64, usize>,
     bytes: usize,
-    /// For each number, the least height of a batch that was forgotten for want of room.
-    forgotten: Heights,
+    /// For each number, the first place of a batch that was forgotten for want of room.
+    forgotten: Places,
 }
 
 impl Buffer {
@@ -36,7 +36,7 @@ impl Buffer {
             numbers: BTreeMap::new(),
             origins: BTreeMap::new(),
             bytes: 0,
-            forgotten: Heights::new(),
+            forgotten: Places::new(),
         }
     }
 
@@ -44,13 +44,20 @@ impl Buffer {
     pub(super) fn insert(&mut self, candidate: Candidate, tip: u64, limits: &Limits) -> Inserted {
         let number = candidate.signed.batch.number();
         let (place, id) = (candidate.place, candidate.signed.body_hash);
-        let same = self.numbers.get(&number).into_iter().flatten();
-        let is_same = |known: &Candidate| known.signed.body_hash == id;
-        if same.into_iter().any(is_same) {
-            return Inserted::Duplicate;
+        let list = self.numbers.get_mut(&number);
+        let same = list.and_then(|list| {
+            let at = list.iter().position(|known| known.signed.body_hash == id)?;
+            // what is read again may be an earlier copy: the first one counts
+            let is_later = list.get(at).is_some_and(|known| known.place > place);
+            Some(is_later.then(|| list.remove(at)))
+        });
+        match same {
+            Some(None) => return Inserted::Duplicate,
+            Some(Some(later)) => self.removed(number, &later),
+            None => {}
         }
         if number.saturating_sub(tip) > limits.ahead {
-            self.forgotten.add(number, place.height, limits.ahead);
+            self.forgotten.add(number, place, limits.ahead);
             return Inserted::NoRoom;
         }
         let origin = candidate.signed.batch.l1_origin().number;
@@ -89,9 +96,9 @@ impl Buffer {
     }
 
     /// Has blocks read again when these numbers are next.
-    pub(super) fn forget(&mut self, heights: Heights, limits: &Limits) {
-        for (number, height) in heights.near.into_iter().chain(heights.far) {
-            self.forgotten.add(number, height, limits.ahead);
+    pub(super) fn forget(&mut self, places: Places, limits: &Limits) {
+        for (number, place) in places.near.into_iter().chain(places.far) {
+            self.forgotten.add(number, place, limits.ahead);
         }
     }
 
@@ -99,7 +106,7 @@ impl Buffer {
     fn forget_last(&mut self, number: u64, place: Place) -> bool {
         let last = self.numbers.get_mut(&number).and_then(Vec::pop);
         let Some(candidate) = last else { return true };
-        self.forgotten.add(number, candidate.place.height, u64::MAX);
+        self.forgotten.add(number, candidate.place, u64::MAX);
         self.removed(number, &candidate);
         candidate.place != place
     }
@@ -115,7 +122,7 @@ impl Buffer {
         let Some((number, candidate)) = found else {
             return true;
         };
-        self.forgotten.add(number, candidate.place.height, u64::MAX);
+        self.forgotten.add(number, candidate.place, u64::MAX);
         self.removed(number, &candidate);
         candidate.place != place
     }
@@ -171,10 +178,15 @@ impl Buffer {
         kept.chain(self.forgotten.least()).min()
     }
 
-    /// The height from which on a batch for this number was forgotten. What is read again from there on
-    /// is forgotten no more.
+    /// The height from which on a batch for this number was forgotten that stands before all that are
+    /// kept. What is read again from there on is forgotten no more.
     pub(super) fn take_forgotten(&mut self, number: u64) -> Option<u64> {
-        self.forgotten.take(number)
+        let place = self.forgotten.of(number)?;
+        if self.first(number).is_some_and(|first| first.place < place) {
+            return None;
+        }
+        self.forgotten.read_from(place.height);
+        Some(place.height)
     }
 
     /// Nothing up to this number is needed any more.
@@ -183,15 +195,15 @@ impl Buffer {
     }
 }
 
-/// For numbers of L2 blocks, heights from which on HotShot must be read again.
+/// For numbers of L2 blocks, places from which on HotShot must be read again.
 #[derive(Clone, Debug)]
-pub(super) struct Heights {
-    near: BTreeMap<u64, u64>,
-    /// The least number and the least height of all that are too many.
-    far: Option<(u64, u64)>,
+pub(super) struct Places {
+    near: BTreeMap<u64, Place>,
+    /// The least number and the first place of all that are too many.
+    far: Option<(u64, Place)>,
 }
 
-impl Heights {
+impl Places {
     pub(super) const fn new() -> Self {
         Self {
             near: BTreeMap::new(),
@@ -199,34 +211,35 @@ impl Heights {
         }
     }
 
-    /// Adds a height; beyond `most` numbers only the least.
-    pub(super) fn add(&mut self, number: u64, height: u64, most: u64) {
+    /// Adds a place; beyond `most` numbers only the first.
+    pub(super) fn add(&mut self, number: u64, place: Place, most: u64) {
         if self.near.contains_key(&number) || (self.near.len() as u64) < most {
-            let known = self.near.entry(number).or_insert(height);
-            *known = height.min(*known);
+            let known = self.near.entry(number).or_insert(place);
+            *known = place.min(*known);
         } else {
-            let (first, least) = self.far.unwrap_or((number, height));
-            self.far = Some((number.min(first), height.min(least)));
+            let (first, least) = self.far.unwrap_or((number, place));
+            self.far = Some((number.min(first), place.min(least)));
         }
     }
 
     /// The least height.
     pub(super) fn least(&self) -> Option<u64> {
-        let far = self.far.map(|(_, height)| height);
-        self.near.values().copied().chain(far).min()
+        let far = self.far.map(|(_, place)| place.height);
+        let near = self.near.values().map(|place| place.height);
+        near.chain(far).min()
     }
 
-    /// The height for a number that is next. What is above is not needed after that.
-    fn take(&mut self, number: u64) -> Option<u64> {
+    /// The first place for a number that is next.
+    fn of(&self, number: u64) -> Option<Place> {
         let far = self.far.filter(|(first, _)| *first <= number);
         let near = self.near.get(&number).copied();
-        let height = near
-            .into_iter()
-            .chain(far.map(|(_, height)| height))
-            .min()?;
-        self.near.retain(|_, other| *other < height);
-        self.far = self.far.filter(|(_, other)| *other < height);
-        Some(height)
+        near.into_iter().chain(far.map(|(_, place)| place)).min()
+    }
+
+    /// All from this height on is read again.
+    fn read_from(&mut self, height: u64) {
+        self.near.retain(|_, other| other.height < height);
+        self.far = self.far.filter(|(_, other)| other.height < height);
     }
 
     /// Nothing up to this number is needed any more.
