@@ -232,54 +232,60 @@ impl LeafProof {
     }
 }
 
-fn same<T: PartialEq>(one: T, other: T, error: FinalityError) -> Result<(), FinalityError> {
-    if one == other { Ok(()) } else { Err(error) }
+// What a certificate names, beside what it must name.
+
+fn leaf_is(which: &'static str, expected: Commit, found: Commit) -> Result<(), FinalityError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(FinalityError::OtherLeaf {
+        which,
+        expected,
+        found,
+    })
+}
+
+fn view_is(which: &'static str, expected: u64, found: u64) -> Result<(), FinalityError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(FinalityError::View {
+        which,
+        expected,
+        found,
+    })
+}
+
+fn block_is(which: &'static str, expected: u64, found: Option<u64>) -> Result<(), FinalityError> {
+    if found == Some(expected) {
+        return Ok(());
+    }
+    Err(FinalityError::Block {
+        which,
+        expected,
+        found,
+    })
+}
+
+fn epoch_is(which: &'static str, expected: u64, found: Option<u64>) -> Result<(), FinalityError> {
+    if found == Some(expected) {
+        return Ok(());
+    }
+    Err(FinalityError::Epoch {
+        which,
+        expected,
+        found,
+    })
 }
 
 impl Claim {
     /// The rule from 0.6 on.
     fn one(&self, cert: &FinalCertificate, epochs: &Epochs) -> Result<(), FinalityError> {
         let which = "finality";
-        let (expected, found) = (self.leaf, cert.data.leaf_commit);
-        same(
-            expected,
-            found,
-            FinalityError::OtherLeaf {
-                which,
-                expected,
-                found,
-            },
-        )?;
-        let (expected, found) = (self.view, cert.view_number);
-        same(
-            expected,
-            found,
-            FinalityError::View {
-                which,
-                expected,
-                found,
-            },
-        )?;
-        let (expected, found) = (self.height, Some(cert.data.block_number));
-        same(
-            Some(expected),
-            found,
-            FinalityError::Block {
-                which,
-                expected,
-                found,
-            },
-        )?;
-        let (expected, found) = (self.epoch, Some(cert.data.epoch));
-        same(
-            Some(expected),
-            found,
-            FinalityError::Epoch {
-                which,
-                expected,
-                found,
-            },
-        )?;
+        leaf_is(which, self.leaf, cert.data.leaf_commit)?;
+        view_is(which, self.view, cert.view_number)?;
+        block_is(which, self.height, Some(cert.data.block_number))?;
+        epoch_is(which, self.epoch, Some(cert.data.epoch))?;
         let table = epochs
             .table(self.epoch)
             .ok_or(FinalityError::NoTable(self.epoch))?;
@@ -299,61 +305,22 @@ impl Claim {
     ) -> Result<(), FinalityError> {
         let (first, second) = (&committing.qc, &deciding.qc);
         let which = "committing";
-        let (expected, found) = (self.leaf, first.data.leaf_commit);
-        same(
-            expected,
-            found,
-            FinalityError::OtherLeaf {
-                which,
-                expected,
-                found,
-            },
-        )?;
-        let (expected, found) = (self.view, first.view_number);
-        same(
-            expected,
-            found,
-            FinalityError::View {
-                which,
-                expected,
-                found,
-            },
-        )?;
-        let (expected, found) = (self.height, first.data.block_number);
+        leaf_is(which, self.leaf, first.data.leaf_commit)?;
+        view_is(which, self.view, first.view_number)?;
         // certificates of 0.3 do not name the height
-        if found.is_some() || leaf.block_header.version().minor >= 4 {
-            same(
-                Some(expected),
-                found,
-                FinalityError::Block {
-                    which,
-                    expected,
-                    found,
-                },
-            )?;
+        if first.data.block_number.is_some() || leaf.block_header.version().minor >= 4 {
+            block_is(which, self.height, first.data.block_number)?;
         }
-        let (expected, found) = (self.epoch, first.data.epoch);
-        same(
-            Some(expected),
-            found,
-            FinalityError::Epoch {
+        epoch_is(which, self.epoch, first.data.epoch)?;
+        let (which, found) = ("deciding", second.view_number);
+        let Some(next) = self.view.checked_add(1) else {
+            return Err(FinalityError::View {
                 which,
-                expected,
+                expected: u64::MAX,
                 found,
-            },
-        )?;
-        let which = "deciding";
-        let (next, found) = (self.view.checked_add(1), second.view_number);
-        let expected = next.unwrap_or(u64::MAX);
-        same(
-            next,
-            Some(found),
-            FinalityError::View {
-                which,
-                expected,
-                found,
-            },
-        )?;
+            });
+        };
+        view_is(which, next, found)?;
         if leaf.upgrade_certificate.as_ref().is_some_and(|upgrade| {
             upgrade.data.new_version.minor >= 6 && found >= upgrade.data.new_version_first_view
         }) {
@@ -362,16 +329,7 @@ impl Claim {
         self.pair("committing", committing, self.epoch, epochs)?;
         // the block after an epoch's last is the next epoch's
         let epoch = self.epoch + u64::from(epochs.is_last(self.height));
-        let (expected, found) = (epoch, second.data.epoch);
-        same(
-            Some(expected),
-            found,
-            FinalityError::Epoch {
-                which,
-                expected,
-                found,
-            },
-        )?;
+        epoch_is(which, epoch, second.data.epoch)?;
         self.pair(which, deciding, epoch, epochs)?;
         match deciding_leaf {
             Some(after)
